@@ -257,12 +257,8 @@ def parse_time(text: str, clinic: Clinic, now: datetime.datetime) -> Preference:
         raise DetailError("time_unclear", _openings(clinic, now))
     if is_about_health(others):
         # "monday works, though my calf is swollen": the part that speaks of time alone is the answer.
-        apart = [part.strip() for part in re.split(r"[,;]|\.\s", words)]
-        apart = [
-            part
-            for part in apart
-            if says_when(pieces(respell(part))) and not rest(respell(part), pieces(respell(part)))
-        ]
+        parts = ((part.strip(), pieces(respell(part.strip()))) for part in re.split(r"[,;]|\.\s", words))
+        apart = [part for part, said in parts if says_when(said) and not rest(respell(part), said)]
         if not apart:
             raise DetailError("time_unclear", _openings(clinic, now))
         return parse_time(", ".join(apart), clinic, now)
