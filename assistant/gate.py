@@ -1,0 +1,174 @@
+"""The gate: what every message of every channel passes before it becomes a turn of a conversation."""
+
+import asyncio
+import logging
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from rasa.core.agent import Agent
+from rasa.core.channels.channel import OutputChannel, UserMessage
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import BotUttered, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_NAME_KEY, PREDICTED_CONFIDENCE_KEY, TEXT
+from sanic import Sanic
+
+from assistant.clinic import ROOT
+from assistant.nlu.questions import QUESTIONS_KEY
+from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, RedFlags
+from assistant.responses import ClinicResponses
+from assistant.trackers import StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+LONGEST_MESSAGE = 1000
+SECONDS_TO_ANSWER = 4.5
+NO_WORDS_INTENT = "no_words"
+HELP_INTENT = "ask_help"
+_LONGEST_SCAN = 20_000
+_CONVERSATION_ID = re.compile(r"[a-z]+:[A-Za-z0-9._-]{1,100}")
+_COMMAND = re.compile(r"/+\s*\w+\s*(\{.*)?", re.DOTALL)
+_EMOJI_WORDS = {
+    "👍": "yes",
+    "👌": "ok",
+    "✅": "yes",
+    "👎": "no",
+    "❌": "no",
+    "👋": "hello",
+    "🙏": "thank you",
+    "❤": "thank you",
+}
+
+
+class Gate:
+    """Cleans a message, bounds its length and time, and never leaves it without an answer.
+
+    It is what Rasa's channels call `on_new_message`; the agent is asked for at each message, since a channel is set up
+    before there is one.
+    """
+
+    def __init__(self, agent: Callable[[], Agent | None], seconds: float = SECONDS_TO_ANSWER) -> None:
+        self._agent = agent
+        self._seconds = seconds
+        self._responses = ClinicResponses(domain=Domain.load(str(ROOT / "domain.yml")))
+        self._red_flags = RedFlags(RED_FLAGS_FILE)
+
+    @classmethod
+    def of(cls, app: Sanic) -> "Gate":
+        """Return the one gate of a server, made when it is first asked for."""
+        if not hasattr(app.ctx, "gate"):
+            app.ctx.gate = cls(lambda: getattr(app.ctx, "agent", None))
+        return app.ctx.gate
+
+    async def __call__(self, message: UserMessage) -> None:
+        """Answer a message through its output channel.
+
+        Raises:
+            ValueError: the conversation id is not "channel:id" of letters, digits, dots, dashes and underscores.
+        """
+        if not _CONVERSATION_ID.fullmatch(message.sender_id):
+            raise ValueError("A conversation id must be channel:id.")
+        output = _Attentive(message.output_channel)
+        message.output_channel = output
+        failure = None
+        try:
+            await asyncio.wait_for(self._turn(message), self._seconds)
+        except asyncio.TimeoutError:
+            failure = "no answer in time"
+        except (Exception, StoreUnavailable) as error:
+            failure = type(error).__name__
+        if failure or not output.has_spoken:
+            logger.error("A message on %s was not answered: %s.", message.input_channel, failure or "nothing was said")
+            await self._apologise(message)
+
+    async def _turn(self, message: UserMessage) -> None:
+        text = clean(message.text or "")
+        agent = self._agent()
+        if agent is None or agent.processor is None:
+            raise RuntimeError("no model is loaded")
+        if not text:
+            await agent.handle_message(_turn_of(message, _understood("", NO_WORDS_INTENT)))
+        elif text.startswith("/"):
+            await self._choice(text, message, agent)
+        elif len(text) > LONGEST_MESSAGE and self._red_flags.find(text[:_LONGEST_SCAN]):
+            await agent.handle_message(_turn_of(message, _understood(text[:LONGEST_MESSAGE], RED_FLAG_INTENT)))
+        else:
+            # Of a story that is too long, the end is where people ask.
+            message.text = text[-LONGEST_MESSAGE:]
+            understood = await agent.processor.parse_message(message)
+            for question in understood.get(QUESTIONS_KEY) or [understood]:
+                await agent.handle_message(_turn_of(message, {**understood, **question}))
+
+    async def _choice(self, text: str, message: UserMessage, agent: Agent) -> None:
+        """Take a button's payload, when it is one of the latest offer."""
+        tracker = await agent.tracker_store.retrieve(message.sender_id)
+        offered = latest_offer(tracker) if tracker else []
+        if text in {button["payload"] for button in offered}:
+            await agent.handle_message(_turn_of(message, _understood(text, text.lstrip("/"))))
+        elif _COMMAND.fullmatch(text):
+            await agent.handle_message(_turn_of(message, _understood("", HELP_INTENT)))
+        else:
+            message.text = text.lstrip("/ ")
+            await self._turn(message)
+
+    async def _apologise(self, message: UserMessage) -> None:
+        """Apologise outside the conversation, which leaves no trace in the tracker."""
+        tracker = DialogueStateTracker.from_events(message.sender_id, [])
+        words = await self._responses.generate("utter_apology", tracker, message.output_channel.name())
+        if words:
+            await message.output_channel.send_response(message.sender_id, words)
+
+
+class _Attentive(OutputChannel):
+    """An output channel that remembers whether anything was said through it."""
+
+    def __init__(self, channel: OutputChannel) -> None:
+        self._channel = channel
+        self.has_spoken = False
+
+    def name(self) -> str:  # type: ignore[override]
+        return self._channel.name()
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        await self._channel.send_response(recipient_id, message)
+        self.has_spoken = True
+
+
+def clean(text: str) -> str:
+    """Return a text as one line of what a person can read, or "" when nothing in it can be."""
+    text = unicodedata.normalize("NFKC", text.encode("utf-8", "ignore").decode("utf-8"))
+    text = "".join(" " if unicodedata.category(character) in {"Cc", "Zl", "Zp"} else character for character in text)
+    text = "".join(character for character in text if unicodedata.category(character) not in {"Cf", "Cs", "Co", "Cn"})
+    text = re.sub(r"\s+", " ", text).strip()
+    if not any(character.isalnum() for character in text):
+        return next((words for emoji, words in _EMOJI_WORDS.items() if emoji in text), "")
+    return text
+
+
+def latest_offer(tracker: DialogueStateTracker) -> list[dict[str, str]]:
+    """Return the buttons of the latest turn in which the assistant showed any."""
+    buttons: list[dict[str, str]] = []
+    for event in reversed(tracker.applied_events()):
+        if isinstance(event, BotUttered):
+            buttons += event.data.get("buttons") or []
+        elif isinstance(event, UserUttered) and buttons:
+            break
+    return buttons
+
+
+def _understood(text: str, intent: str) -> dict[str, Any]:
+    return {TEXT: text, INTENT: {INTENT_NAME_KEY: intent, PREDICTED_CONFIDENCE_KEY: 1.0}, ENTITIES: []}
+
+
+def _turn_of(message: UserMessage, understood: dict[str, Any]) -> UserMessage:
+    return UserMessage(
+        understood[TEXT],
+        message.output_channel,
+        message.sender_id,
+        parse_data=understood,
+        input_channel=message.input_channel,
+        message_id=message.message_id,
+        metadata=message.metadata,
+    )

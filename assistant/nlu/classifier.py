@@ -1,0 +1,155 @@
+"""The intent classifier: logistic regression on the sentence embedding and on character n-grams."""
+
+import json
+from typing import Any
+
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, INTENT_RANKING_KEY, PREDICTED_CONFIDENCE_KEY, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+from scipy.sparse import csr_matrix, diags, hstack
+from scipy.special import softmax
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
+
+from assistant.nlu.featurizer import CLAUSE_VECTORS_KEY, CLAUSES_KEY
+
+CLAUSE_RANKINGS_KEY = "clause_rankings"
+
+_BUCKETS = 2**16
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class SentenceClassifier(GraphComponent, IntentClassifier):
+    """Gives each message a ranking of all intents, and each of its clauses one of its own."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        return {
+            # Inverse strength of the regularisation, as in scikit-learn.
+            "C": 10.0,
+            # None, or 'balanced', which costs precision on questions about other conditions.
+            "class_weight": None,
+            # What one character n-gram vector (of length 1) weighs beside the embedding (of length 1).
+            "ngram_weight": 1.0,
+            "ngram_range": [2, 4],
+            "max_iter": 300,
+        }
+
+    def __init__(self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
+        self._config = config
+        self._model_storage = model_storage
+        self._resource = resource
+        self._hashing = HashingVectorizer(
+            analyzer="char_wb",
+            ngram_range=tuple(config["ngram_range"]),
+            n_features=_BUCKETS,
+            alternate_sign=False,
+            norm=None,
+        )
+        self._intents: list[str] = []
+        self._inverse_frequency = np.empty(0, dtype=np.float32)
+        self._weights = np.empty((0, 0), dtype=np.float32)
+        self._bias = np.empty(0, dtype=np.float32)
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "SentenceClassifier":
+        return cls(config, model_storage, resource)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        examples = [example for example in training_data.intent_examples if example.get(TEXT)]
+        counts = self._hashing.transform([example.get(TEXT) for example in examples])
+        frequency = TfidfTransformer(sublinear_tf=True).fit(counts)
+        self._inverse_frequency = frequency.idf_.astype(np.float32)
+        vectors = np.concatenate([_vector(example) for example in examples])
+        model = LogisticRegression(
+            C=self._config["C"], class_weight=self._config["class_weight"], max_iter=self._config["max_iter"]
+        )
+        model.fit(
+            self._features([example.get(TEXT) for example in examples], vectors),
+            [example.get(INTENT) for example in examples],
+        )
+        self._intents = list(model.classes_)
+        self._weights = np.ascontiguousarray(model.coef_.T, dtype=np.float32)
+        self._bias = model.intercept_.astype(np.float32)
+        self.persist()
+        return self._resource
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        for message in messages:
+            if not message.get(TEXT):
+                continue
+            parts = message.get(CLAUSES_KEY) or []
+            vectors = np.concatenate([_vector(message), message.get(CLAUSE_VECTORS_KEY)]) if parts else _vector(message)
+            probabilities = self._probabilities([message.get(TEXT), *parts], vectors)
+            ranking = self._ranking(probabilities[0])
+            message.set(INTENT, ranking[0], add_to_output=True)
+            message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+            message.set(CLAUSE_RANKINGS_KEY, [self._ranking(row) for row in probabilities[1:]])
+        return messages
+
+    def _features(self, texts: list[str], vectors: np.ndarray) -> csr_matrix:
+        """Return the embedding and the weighted tf-idf of each text: sparse float32, (texts, 384 + buckets)."""
+        counts = self._hashing.transform(texts).astype(np.float32)
+        np.log(counts.data, out=counts.data)
+        counts.data += 1
+        ngrams = normalize(counts @ diags(self._inverse_frequency)) * self._config["ngram_weight"]
+        return hstack([csr_matrix(vectors), ngrams], format="csr", dtype=np.float32)
+
+    def _probabilities(self, texts: list[str], vectors: np.ndarray) -> np.ndarray:
+        return softmax(self._features(texts, vectors) @ self._weights + self._bias, axis=1)
+
+    def _ranking(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
+        order = np.argsort(-probabilities)
+        return [
+            {INTENT_NAME_KEY: self._intents[index], PREDICTED_CONFIDENCE_KEY: float(probabilities[index])}
+            for index in order
+        ]
+
+    def persist(self) -> None:
+        """Write the model as plain arrays, which loading cannot turn into code."""
+        with self._model_storage.write_to(self._resource) as folder:
+            np.savez_compressed(
+                folder / "classifier.npz",
+                inverse_frequency=self._inverse_frequency,
+                weights=self._weights,
+                bias=self._bias,
+            )
+            (folder / "intents.json").write_text(json.dumps(self._intents), encoding="utf-8")
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> "SentenceClassifier":
+        classifier = cls(config, model_storage, resource)
+        with model_storage.read_from(resource) as folder:
+            arrays = np.load(folder / "classifier.npz", allow_pickle=False)
+            classifier._inverse_frequency = arrays["inverse_frequency"]
+            classifier._weights, classifier._bias = arrays["weights"], arrays["bias"]
+            classifier._intents = json.loads((folder / "intents.json").read_text(encoding="utf-8"))
+        return classifier
+
+
+def _vector(message: Message) -> np.ndarray:
+    """Return a message's sentence embedding, shape (1, 384)."""
+    _, sentence = message.get_dense_features(TEXT)
+    if sentence is None:
+        raise ValueError("SentenceClassifier needs SentenceFeaturizer before it in config.yml.")
+    return sentence.features

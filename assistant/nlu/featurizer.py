@@ -1,0 +1,82 @@
+"""The graph component that gives each message, and each clause of it, its sentence embedding."""
+
+import re
+from typing import Any
+
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, TEXT
+from rasa.shared.nlu.training_data.features import Features
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from assistant.clinic import ROOT
+from assistant.nlu.encoder import Encoder
+
+ENCODER_FOLDER = ROOT / "models" / "encoder"
+CLAUSES_KEY = "clauses"
+CLAUSE_VECTORS_KEY = "clause_vectors"
+_MOST_CLAUSES = 8
+_SHORTEST_CLAUSE = 2
+
+_QUESTION_WORD = (
+    r"(?:what|whats|how|hows|why|when|where|which|who|can|could|should|do|does|did|is|are|will|would|any|may"
+    r"|and what|and how|tell me|explain)"
+)
+_BOUNDARY = re.compile(
+    rf"[.!?;\n]+|\s+-+\s+|,?\s+(?:and|also|plus|then|but)\s+(?:also\s+|then\s+)?(?={_QUESTION_WORD}\b)", re.IGNORECASE
+)
+
+
+def clauses(text: str) -> list[str]:
+    """Split a text where a new sentence or a second question begins; [] when it is a single one."""
+    parts = [part.strip(" ,") for part in _BOUNDARY.split(text)]
+    parts = [part for part in parts if len(part.split()) >= _SHORTEST_CLAUSE]
+    return parts[-_MOST_CLAUSES:] if len(parts) > 1 else []
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
+class SentenceFeaturizer(GraphComponent):
+    """Adds one dense sentence feature, float32 of shape (1, 384), to each message.
+
+    While a message is answered, its clauses are embedded in the same run of the encoder and kept on the message:
+    `CLAUSES_KEY` holds their texts, `CLAUSE_VECTORS_KEY` an array of shape (clauses, 384).
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "SentenceFeaturizer":
+        return cls(Encoder(ENCODER_FOLDER))
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        messages = [message for message in training_data.training_examples if message.get(TEXT)]
+        for message, vector in zip(messages, self._encoder.encode([message.get(TEXT) for message in messages])):
+            _add(message, vector)
+        return training_data
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        for message in messages:
+            text = message.get(TEXT)
+            if not text:
+                continue
+            parts = clauses(text)
+            vectors = self._encoder.encode([text, *parts])
+            _add(message, vectors[0])
+            message.set(CLAUSES_KEY, parts)
+            message.set(CLAUSE_VECTORS_KEY, vectors[1:])
+        return messages
+
+
+def _add(message: Message, vector: np.ndarray) -> None:
+    message.add_features(Features(vector[np.newaxis], FEATURE_TYPE_SENTENCE, TEXT, SentenceFeaturizer.__name__))

@@ -1,0 +1,96 @@
+"""Signs of an emergency: the patterns of `data/red_flags.yml`, unless what stands before them denies them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, PREDICTED_CONFIDENCE_KEY, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from assistant.clinic import ROOT
+
+RED_FLAGS_FILE = ROOT / "data" / "red_flags.yml"
+RED_FLAG_INTENT = "report_red_flag"
+SIGN_KEY = "red_flag"
+
+# A denial reaches a few words on, but not across "but" or the end of a clause.
+_DENIED = re.compile(
+    r"\b(no|not|isnt|is not|arent|wasnt|without|never|dont|doesnt|didnt|havent|hasnt|neither|nor|zero|nothing|negative for"
+    r"|ruled out|rather than|any sign of|afraid of|fear of|worried about a future)\b(?:(?!\b(?:but|however|except|though|yet)\b)"
+    r"[^.;!?]){0,40}$"
+)
+_LONG_AGO = re.compile(
+    r"\b(\d+|a|two|three|few|several|many|some|couple of) (years?|yrs?|months?) (ago|back)\b|\blast year\b|\byears ago\b"
+    r"|\bas a (kid|child|teen\w*)\b|\bin (19|20)\d\d\b|\bwhen i was \d+\b|\bused to\b|\bin the past\b|\bback in\b"
+    r"|\bhistory of\b|\bprevious\w*\b"
+)
+_GENERAL = re.compile(
+    r"^(can|could|does|do|is|will|would|may|might|how|what|when|why|are)\b(?!.*\b(i|ive|im|my|me|mine|he|she|his|her|him"
+    r"|hes|shes|we|our|us|it just|just)\b)"
+)
+
+
+class RedFlags:
+    """Finds the first sign of an emergency that a text does not deny."""
+
+    def __init__(self, path: Path) -> None:
+        content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        words: dict[str, str] = content["words"]
+        self._patterns = [
+            (sign, re.compile(_expanded(pattern, words)))
+            for sign, patterns in content["signs"].items()
+            for pattern in patterns
+        ]
+
+    def find(self, text: str) -> str | None:
+        """Return the name of the sign found in `text`, or None."""
+        plain = _plain(text)
+        if _GENERAL.match(plain) or _LONG_AGO.search(plain):
+            return None
+        for sign, pattern in self._patterns:
+            for match in pattern.finditer(plain):
+                if not _DENIED.search(plain[: match.start()]):
+                    return sign
+        return None
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"['’`]", "", text.lower())).strip()
+
+
+def _expanded(pattern: str, words: dict[str, str]) -> str:
+    named = re.sub(r"<(\w+)>", lambda match: f"(?:{words[match[1]]})", pattern)
+    return rf"\b(?:{named})"
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
+class RedFlagDetector(GraphComponent):
+    """Puts the intent of an emergency above whatever else was understood."""
+
+    def __init__(self, red_flags: RedFlags) -> None:
+        self._red_flags = red_flags
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "RedFlagDetector":
+        return cls(RedFlags(RED_FLAGS_FILE))
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        for message in messages:
+            sign = self._red_flags.find(message.get(TEXT) or "")
+            if sign:
+                message.set(
+                    INTENT, {INTENT_NAME_KEY: RED_FLAG_INTENT, PREDICTED_CONFIDENCE_KEY: 1.0}, add_to_output=True
+                )
+                message.set(SIGN_KEY, sign, add_to_output=True)
+        return messages

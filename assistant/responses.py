@@ -1,0 +1,59 @@
+"""How the words of `domain.yml` become an answer: the clinic's details, the source line, and "did you mean"."""
+
+from typing import Any
+
+from rasa.core.nlg import TemplatedNaturalLanguageGenerator
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.utils.endpoints import EndpointConfig
+
+from assistant.clinic import the_clinic
+
+_SUGGESTIONS = 3
+_LEAST_LIKELY_SUGGESTION = 0.03
+_SOMETHING_ELSE = {"title": "Something else", "payload": "/ask_help"}
+
+
+class ClinicResponses(TemplatedNaturalLanguageGenerator):
+    """Rasa's templated responses, completed from `clinic.yml` and from what was understood."""
+
+    def __init__(self, endpoint_config: EndpointConfig | None = None, domain: Domain | None = None) -> None:
+        super().__init__(domain.responses if domain else {})
+        self._clinic = the_clinic()
+
+    async def generate(
+        self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
+    ) -> dict[str, Any] | None:
+        understood = tracker.latest_message.parse_data if tracker.latest_message else {}
+        values = {
+            **self._clinic.placeholders(),
+            "other_condition": _other_condition(understood.get("entities", [])),
+            **kwargs,
+        }
+        response = await super().generate(utter_action, tracker, output_channel, **values)
+        if response is None:
+            return None
+        section = response.get("metadata", {}).get("section")
+        if section:
+            response["text"] += f"\nSource: “{section}”, reviewed by {self._clinic.article.reviewer}."
+        if utter_action == "utter_did_you_mean":
+            response["buttons"] = [*self._suggestions(understood.get("intent_ranking", [])), _SOMETHING_ELSE]
+        return response
+
+    def _suggestions(self, ranking: list[dict[str, Any]]) -> list[dict[str, str]]:
+        """Return buttons for the likeliest topics, in the words of their responses' metadata."""
+        buttons = []
+        for candidate in ranking:
+            topic = self._topic(candidate["name"])
+            if topic and candidate["confidence"] >= _LEAST_LIKELY_SUGGESTION:
+                buttons.append({"title": topic, "payload": f"/{candidate['name']}"})
+        return buttons[:_SUGGESTIONS]
+
+    def _topic(self, intent: str) -> str | None:
+        variations = self.responses.get(f"utter_{intent}", [])
+        return variations[0].get("metadata", {}).get("topic") if variations else None
+
+
+def _other_condition(entities: list[dict[str, Any]]) -> str:
+    named = [entity["value"] for entity in entities if entity["entity"] == "condition"]
+    return named[0] if named else "that"
