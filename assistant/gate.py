@@ -16,7 +16,7 @@ from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_NAME_KEY, PREDICT
 from sanic import Sanic
 
 from assistant.clinic import ROOT
-from assistant.nlu.questions import QUESTIONS_KEY
+from assistant.nlu.decision import QUESTIONS_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, RedFlags
 from assistant.responses import ClinicResponses
 from assistant.trackers import StoreUnavailable

@@ -27,7 +27,8 @@ _QUESTION_WORD = (
     r"|and what|and how|tell me|explain)"
 )
 _BOUNDARY = re.compile(
-    rf"[.!?;\n]+|\s+-+\s+|,?\s+(?:and|also|plus|then|but)\s+(?:also\s+|then\s+)?(?={_QUESTION_WORD}\b)", re.IGNORECASE
+    rf"[.!;\n]+|(?<=\?)|\s+-+\s+|,?\s+(?:and|also|plus|then|but)\s+(?:also\s+|then\s+)?(?={_QUESTION_WORD}\b)",
+    re.IGNORECASE,
 )
 
 
@@ -61,7 +62,9 @@ class SentenceFeaturizer(GraphComponent):
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         messages = [message for message in training_data.training_examples if message.get(TEXT)]
-        for message, vector in zip(messages, self._encoder.encode([message.get(TEXT) for message in messages])):
+        for message, vector in zip(
+            messages, self._encoder.encode([message.get(TEXT) for message in messages]), strict=True
+        ):
             _add(message, vector)
         return training_data
 

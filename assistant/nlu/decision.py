@@ -1,0 +1,153 @@
+"""What a message asks: one intent, two questions, or nothing sure enough to answer."""
+
+import re
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
+from rasa.shared.nlu.constants import (
+    ENTITIES,
+    INTENT,
+    INTENT_NAME_KEY,
+    INTENT_RANKING_KEY,
+    PREDICTED_CONFIDENCE_KEY,
+    TEXT,
+)
+from rasa.shared.nlu.training_data.message import Message
+
+from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
+from assistant.nlu.featurizer import CLAUSES_KEY
+
+ARTICLE_INTENTS = frozenset(
+    {
+        "ask_definition",
+        "ask_causes",
+        "ask_cause_overuse",
+        "ask_cause_kneecap_alignment",
+        "ask_cause_weak_muscles",
+        "ask_symptoms",
+        "ask_symptom_pain_to_touch",
+        "ask_symptom_pain_location",
+        "ask_symptom_crepitus",
+        "ask_diagnosis",
+        "ask_treatments",
+        "ask_treatment_physical_therapy",
+        "ask_treatment_orthotics",
+        "ask_treatment_rice",
+        "ask_treatment_medication",
+        "ask_treatment_surgery",
+        "ask_exercises",
+        "ask_activity_modification",
+        "ask_clinic",
+    }
+)
+OTHER_CONDITION_INTENT = "ask_other_condition"
+QUESTIONS_KEY = "questions"
+_MOST_QUESTIONS = 2
+_SECOND_QUESTION_INTENTS = ARTICLE_INTENTS | {"ask_beyond_article", "ask_clinic_admin", "book_appointment"}
+_STORY_INTENTS = frozenset({"describe_symptoms", DEFAULT_NLU_FALLBACK_INTENT_NAME})
+_QUESTION = re.compile(
+    r"^(and |so |but |also |ok |then )*(what|whats|how|hows|why|when|where|which|who|can|could|should|shall|do|does|did|is|are|am"
+    r"|will|would|any|may|tell me|explain|wondering|not sure)\b|\?$",
+    re.IGNORECASE,
+)
+_OURS = re.compile(
+    r"\b(runn?er'?s? ?knee|knee ?caps?|patell?a\w*|pfps?|pfj|patell?o-?femoral|anterior knee|front of (the|my) knee)\b",
+    re.IGNORECASE,
+)
+
+Ranking = list[dict[str, Any]]
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
+class Decision(GraphComponent):
+    """Decides from the rankings of a message and of its clauses, and from the other conditions it names.
+
+    Two questions of one message are put on it under `QUESTIONS_KEY` in their order,
+    each as {text, intent, intent_ranking}.
+    """
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        return {
+            # Below this confidence nothing is answered.
+            "threshold": 0.35,
+            # An article's answer must lead the next intent by this much.
+            "margin": 0.05,
+            # How sure a clause must be to count as a question of its own.
+            "clause_threshold": 0.6,
+        }
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._config = config
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "Decision":
+        return cls(config)
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        for message in messages:
+            if message.get(INTENT_RANKING_KEY):
+                self._decide(message)
+        return messages
+
+    def _decide(self, message: Message) -> None:
+        ranking = message.get(INTENT_RANKING_KEY)
+        intent = self._intent(ranking)
+        questions = self._questions(message)
+        if intent[INTENT_NAME_KEY] in _STORY_INTENTS and questions:
+            ranking = questions[0][INTENT_RANKING_KEY]
+            intent = questions[0][INTENT]
+        if intent[INTENT_NAME_KEY] in ARTICLE_INTENTS and self._is_about_another_condition(message):
+            intent = {
+                INTENT_NAME_KEY: OTHER_CONDITION_INTENT,
+                PREDICTED_CONFIDENCE_KEY: intent[PREDICTED_CONFIDENCE_KEY],
+            }
+        elif len(questions) >= _MOST_QUESTIONS:
+            message.set(QUESTIONS_KEY, questions[:_MOST_QUESTIONS], add_to_output=True)
+        message.set(INTENT, intent, add_to_output=True)
+        message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+
+    def _intent(self, ranking: Ranking) -> dict[str, Any]:
+        """Return the first intent of a ranking, or the fallback when it is not sure enough."""
+        first, second = ranking[0], ranking[1]
+        lead = first[PREDICTED_CONFIDENCE_KEY] - second[PREDICTED_CONFIDENCE_KEY]
+        # Between two honest refusals no harm is done; an answer of the article must be the right one.
+        needs_lead = not ARTICLE_INTENTS.isdisjoint((first[INTENT_NAME_KEY], second[INTENT_NAME_KEY]))
+        if first[PREDICTED_CONFIDENCE_KEY] >= self._config["threshold"] and (
+            lead >= self._config["margin"] or not needs_lead
+        ):
+            return first
+        return {
+            INTENT_NAME_KEY: DEFAULT_NLU_FALLBACK_INTENT_NAME,
+            PREDICTED_CONFIDENCE_KEY: first[PREDICTED_CONFIDENCE_KEY],
+        }
+
+    def _questions(self, message: Message) -> list[dict[str, Any]]:
+        """Return the clauses that surely ask something, one an intent, in their order."""
+        questions: dict[str, dict[str, Any]] = {}
+        clauses = zip(message.get(CLAUSES_KEY) or [], message.get(CLAUSE_RANKINGS_KEY) or [], strict=True)
+        for text, ranking in clauses:
+            intent = ranking[0]
+            name, confidence = intent[INTENT_NAME_KEY], intent[PREDICTED_CONFIDENCE_KEY]
+            is_sure = name in _SECOND_QUESTION_INTENTS and confidence >= self._config["clause_threshold"]
+            if is_sure and _QUESTION.search(text):
+                questions.setdefault(name, {TEXT: text, INTENT: intent, INTENT_RANKING_KEY: ranking})
+        return list(questions.values())
+
+    def _is_about_another_condition(self, message: Message) -> bool:
+        """Tell whether a condition is named and the knee's own, outside that name, is not."""
+        conditions = [entity for entity in message.get(ENTITIES) or [] if entity["entity"] == "condition"]
+        rest = message.get(TEXT)
+        for entity in conditions:
+            rest = rest.replace(entity["value"], " ")
+        return bool(conditions) and not _OURS.search(rest)
