@@ -22,7 +22,7 @@ _LEAD = re.compile(
     r"|(?:can|could|would|will) (?:you|we|i)|i(?:['’]d| would) (?:like|rather|prefer)(?: to)?|i (?:want|need)(?: to)?"
     r"|let(?:['’]?s| me)|(?:i )?(?:actually )?meant?|i said|(?:(?:it|that|this) )?should(?: have)? be(?:en)?"
     r"|make (?:that|it|this|them)|(?:change|switch|swap|move|update|correct|fix|set|edit|put|replace|use)"
-    r"(?: (?:that|it|this|my|the|name|number|phone|e-?mail|day|date|time|contact|visit|appointment))*"
+    r"(?: (?:that|it|this|my|the|number|phone|e-?mail|day|date|time|contact|visit|appointment))*"
     r"(?: (?:to|as|for|with)\b)?|rather|instead(?! of)|do|try|go (?:with|for)|say"
     r"|(?:my |the )?(?:phone|number|cell|mobile|e-?mail|contact|time|day|date)(?: number| address)?"
     r"(?:['’]s| is| should be)"

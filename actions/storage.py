@@ -33,7 +33,7 @@ Kind = Literal["email", "webhook"]
 Clock = Callable[[], datetime.datetime]
 DEFAULT_URL = f"sqlite:///{ROOT / 'var' / 'bookings.db'}"
 # No letter that is taken for a figure or another letter, read or heard, and no vowel that could make a word.
-ALPHABET = "CDFGHJKMPQRTWXY34679"
+ALPHABET = "CDFGHJKMPRTWXY34679"
 _REFERENCE_LENGTH = 6
 _REFERENCE_TRIES = 20
 _LONGEST_KEY = 255

@@ -97,7 +97,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("weekday", rf"\b(?:(?:this|next|coming|every|each|any|on)\s+)*(?:{_DAY}|week\s?-?day|week\s?-?end)s?\b"),
         (
             "unless",
-            rf"\b(?:{_LOOSE})\s+(?:(?:on|the|this|next)\s+)*(?=\0)",
+            rf"(?<!\bhow\s)(?<!\bwhat\s)\b(?:{_LOOSE})\s+(?:(?:on|the|this|next)\s+)*(?=\0)",
             r"\b(?:except|but\s+not(?!\s+(?:before|after|later|earlier)))\b",
             r"\b(?:anything|any\s?day|every\s?day|any\s?time)\s+but\b",
             r"\b(?:instead\s+of|no\s+good)\b",
