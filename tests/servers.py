@@ -1,0 +1,138 @@
+"""The real servers on loopback, each run with its own databases and log in a folder of the test."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_SECONDS_TO_START = 180
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+class ServerError(Exception):
+    """A server did not start; the message holds the end of its log."""
+
+
+@dataclass
+class Server:
+    """A process of this project that listens on a port of 127.0.0.1.
+
+    Attributes:
+        command: what follows `python -m`, with "{port}" for the port.
+        ready: the path that answers 200 once the server can be used.
+        log: where its output goes, appended at each start.
+        environment: variables beside those of the tests; a value may hold "{port}".
+    """
+
+    command: list[str]
+    ready: str
+    log: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and return once it is ready; after `kill` it comes back on the same port with the same data.
+
+        Raises:
+            ServerError: it ended, or was not ready in time.
+        """
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *(word.format(port=self.port) for word in self.command)],
+                cwd=ROOT,
+                env={**os.environ, **{name: value.format(port=self.port) for name, value in self.environment.items()}},
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise ServerError(f"{self.command[0]} did not start:\n{self.log.read_text(errors='replace')[-3000:]}")
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Freeze it: connections are taken and nothing is answered."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._process = None
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url + self.ready, timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def rasa(folder: Path, environment: dict[str, str] | None = None) -> Server:
+    """Return the Rasa server, not yet started, with the channels of `credentials.yml` and the newest model."""
+    command = "assistant run -i 127.0.0.1 -p {port} --endpoints endpoints.yml --credentials credentials.yml"
+    own = {
+        "DATABASE_URL": f"sqlite:///{folder / 'conversations.db'}",
+        "SESSION_SECRET": secrets.token_hex(32),
+        "ACTION_URL": "http://127.0.0.1:9/webhook",
+        "ACTION_TOKEN": secrets.token_hex(16),
+    }
+    return Server(command.split(), "/chat/ready", folder / "rasa.log", {**own, **(environment or {})})
+
+
+def actions(folder: Path, environment: dict[str, str] | None = None) -> Server:
+    """Return the action server, not yet started; `environment` must hold ACTION_TOKEN."""
+    own = {"DATABASE_URL": f"sqlite:///{folder / 'bookings.db'}", "ACTION_HOST": "127.0.0.1", "ACTION_PORT": "{port}"}
+    return Server(["actions"], "/health", folder / "actions.log", {**own, **(environment or {})})
+
+
+@contextmanager
+def assistant(folder: Path, with_actions: bool = False, **environment: str) -> Iterator[Server]:
+    """Start the Rasa server, with its action server when wanted; yield the former and end both.
+
+    Args:
+        folder: where databases and logs go; a test reads bookings from `folder / "bookings.db"`.
+        environment: variables for both servers.
+    """
+    with ExitStack() as running:
+        if with_actions:
+            environment.setdefault("ACTION_TOKEN", secrets.token_hex(16))
+            helper = actions(folder, environment)
+            running.callback(helper.kill)
+            helper.start()
+            environment = {**environment, "ACTION_URL": f"{helper.url}/webhook"}
+        server = rasa(folder, environment)
+        running.callback(server.kill)
+        server.start()
+        yield server
