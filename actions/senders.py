@@ -6,7 +6,7 @@ import json
 import smtplib
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -105,6 +105,8 @@ class Mailer:
         user, password = environment.get("SMTP_USER") or None, environment.get("SMTP_PASSWORD") or None
         if (user is None) != (password is None):
             raise SettingError("SMTP_USER and SMTP_PASSWORD go together: set both or neither.")
+        if not f"{user}{password}".isascii():
+            raise SettingError("SMTP_USER and SMTP_PASSWORD must be plain ASCII: Python's mail client takes no other.")
         if password and security == "none" and not _is_loopback(host):
             raise SettingError("SMTP_PASSWORD would travel in the clear: set SMTP_SECURITY to starttls or tls.")
         sender = environment.get("SMTP_FROM") or clinic.email
@@ -118,7 +120,7 @@ class Mailer:
         """
         message = compose(parcel, self.clinic, self.sender)
         try:
-            with self._connection() as server:
+            with closing(self._connection()) as server:
                 if self.security == "starttls":
                     server.starttls(context=ssl.create_default_context())
                 if self.user and self.password:
