@@ -106,14 +106,7 @@ class ConversationStore(TrackerStore):
         )
 
     async def _in_thread(self, work: Callable[[sa.engine.Connection], Result]) -> Result:
-        def run() -> Result:
-            with self._engine.begin() as connection:
-                return work(connection)
-
-        try:
-            return await asyncio.to_thread(run)
-        except sa.exc.SQLAlchemyError as error:
-            raise StoreUnavailable(error.__class__.__name__) from error
+        return await in_thread(self._engine, work)
 
 
 def database_url() -> str:
@@ -140,6 +133,23 @@ def create_engine(url: str) -> sa.engine.Engine:
         connection.execute("PRAGMA synchronous=NORMAL")
 
     return engine
+
+
+async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connection], Result]) -> Result:
+    """Do `work` in one transaction, beside the event loop.
+
+    Raises:
+        StoreUnavailable: the database cannot be read or written now.
+    """
+
+    def run() -> Result:
+        with engine.begin() as connection:
+            return work(connection)
+
+    try:
+        return await asyncio.to_thread(run)
+    except sa.exc.SQLAlchemyError as error:
+        raise StoreUnavailable(error.__class__.__name__) from error
 
 
 def shortened(tracker: DialogueStateTracker) -> list[Event]:

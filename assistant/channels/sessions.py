@@ -1,0 +1,171 @@
+"""The sessions of web site visitors: signed tokens, the replies a retry gets again, and ratings without text."""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import sqlalchemy as sa
+from rasa.shared.exceptions import RasaException
+
+from assistant.clinic import ROOT
+from assistant.trackers import in_thread
+
+LEAST_SECRET = 32
+_ALGORITHM = "HS256"
+_AUDIENCE = "website"
+_SWEPT_AT_ONCE = 50
+_metadata = sa.MetaData()
+_sessions = sa.Table(
+    "website_sessions",
+    _metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("expires_at", sa.Float, nullable=False, index=True),
+)
+_replies = sa.Table(
+    "website_replies",
+    _metadata,
+    sa.Column("session", sa.String(64), primary_key=True),
+    sa.Column("message", sa.String(64), primary_key=True),
+    sa.Column("said", sa.Text, nullable=False),
+)
+_ratings = sa.Table(
+    "website_ratings",
+    _metadata,
+    sa.Column("answer", sa.String(80), primary_key=True),
+    sa.Column("response", sa.String(128), nullable=False),
+    sa.Column("verdict", sa.String(8), nullable=False),
+    sa.Column("rated_at", sa.Float, nullable=False),
+)
+
+Reply = list[dict[str, Any]]
+
+
+class Sessions:
+    """Who may speak in which conversation, until when.
+
+    A token names its session and is worth nothing without the session's row, so that clearing ends every copy of it.
+    Every method that touches the database may raise StoreUnavailable.
+    """
+
+    def __init__(
+        self, engine: sa.engine.Engine, secret: str, seconds: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.seconds = seconds
+        self._engine = engine
+        self._secret = secret
+        self._clock = clock
+
+    async def prepare(self) -> None:
+        """Make the tables that are missing."""
+        await in_thread(self._engine, _metadata.create_all)
+
+    async def open(self) -> str:
+        """Begin a session and return its id."""
+        session = secrets.token_urlsafe(24)
+        row = {"id": session, "expires_at": self._clock() + self.seconds}
+        await in_thread(self._engine, lambda connection: connection.execute(sa.insert(_sessions).values(**row)))
+        return session
+
+    def token(self, session: str) -> str:
+        """Return a token that is good for `seconds` from now."""
+        claims = {"sub": session, "aud": _AUDIENCE, "exp": self._clock() + self.seconds}
+        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+
+    async def of(self, token: str) -> str | None:
+        """Return the session a token is good for, or None when it is forged, expired or cleared."""
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[_ALGORITHM],
+                audience=_AUDIENCE,
+                options={"require": ["sub", "exp", "aud"], "verify_exp": False},
+            )
+        except (jwt.InvalidTokenError, ValueError):
+            return None
+        now = self._clock()
+        if claims["exp"] <= now:
+            return None
+        query = sa.select(_sessions.c.id).where(_sessions.c.id == claims["sub"], _sessions.c.expires_at > now)
+        return await in_thread(self._engine, lambda connection: connection.execute(query).scalar())
+
+    async def reply(self, session: str, message: str) -> Reply | None:
+        """Return what was said to a message before, or None when it is new."""
+        query = sa.select(_replies.c.said).where(_replies.c.session == session, _replies.c.message == message)
+        said = await in_thread(self._engine, lambda connection: connection.execute(query).scalar())
+        return None if said is None else json.loads(said)
+
+    async def keep(self, session: str, message: str, said: Reply) -> None:
+        """Keep what was said to a message, and let the session last `seconds` from now."""
+
+        def write(connection: sa.engine.Connection) -> None:
+            connection.execute(
+                sa.update(_sessions).where(_sessions.c.id == session).values(expires_at=self._clock() + self.seconds)
+            )
+            connection.execute(sa.insert(_replies).values(session=session, message=message, said=json.dumps(said)))
+
+        await in_thread(self._engine, write)
+
+    async def rate(self, session: str, answer: str, verdict: str) -> bool:
+        """Keep a verdict on an answer this session was given; a later one replaces it.
+
+        Returns:
+            Whether the session was given such an answer, and it is one to be rated.
+        """
+        said = await self.reply(session, answer.rpartition(".")[0]) or []
+        response = next((each["response"] for each in said if each["id"] == answer and each.get("response")), None)
+        if response is None:
+            return False
+        row = {"answer": answer, "response": response, "verdict": verdict, "rated_at": self._clock()}
+
+        def write(connection: sa.engine.Connection) -> None:
+            connection.execute(sa.delete(_ratings).where(_ratings.c.answer == answer))
+            connection.execute(sa.insert(_ratings).values(**row))
+
+        await in_thread(self._engine, write)
+        return True
+
+    async def close(self, sessions: list[str]) -> None:
+        """End sessions and forget what was said in them."""
+
+        def write(connection: sa.engine.Connection) -> None:
+            connection.execute(sa.delete(_replies).where(_replies.c.session.in_(sessions)))
+            connection.execute(sa.delete(_sessions).where(_sessions.c.id.in_(sessions)))
+
+        await in_thread(self._engine, write)
+
+    async def expired(self) -> list[str]:
+        """Return some sessions whose time is over and that are not closed yet."""
+        query = sa.select(_sessions.c.id).where(_sessions.c.expires_at <= self._clock()).limit(_SWEPT_AT_ONCE)
+        return list(await in_thread(self._engine, lambda connection: connection.execute(query).scalars().all()))
+
+
+def the_secret() -> str:
+    """Return SESSION_SECRET, or the secret of this checkout, made when first asked for.
+
+    Raises:
+        RasaException: SESSION_SECRET is set and too short to be one.
+    """
+    given = os.environ.get("SESSION_SECRET")
+    if given:
+        if len(given) < LEAST_SECRET:
+            raise RasaException(f"SESSION_SECRET must have at least {LEAST_SECRET} characters.")
+        return given
+    return _own_secret(ROOT / "var" / "session_secret")
+
+
+def _own_secret(path: Path) -> str:
+    path.parent.mkdir(exist_ok=True)
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(file, "w", encoding="ascii") as opened:
+        secret = secrets.token_hex(LEAST_SECRET)
+        opened.write(secret)
+    return secret
