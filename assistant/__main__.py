@@ -1,39 +1,60 @@
-"""Rasa's command line as this project runs it: quiet, and with telemetry off.
+"""Rasa's command line as this project runs it: quiet, with telemetry off and the defaults of one machine.
 
 `python -m assistant build` makes what training needs; every other command is Rasa's own.
 """
 
+import logging
 import os
 import sys
 import warnings
 
-os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
-os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TQDM_DISABLE", "1")
+from assistant.clinic import ROOT, ClinicError, the_clinic
+from assistant.secret import secret
+
+_DEFAULTS = {
+    "RASA_TELEMETRY_ENABLED": "false",
+    "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "ACTION_URL": "http://127.0.0.1:5055/webhook",
+}
 
 
-def main() -> None:
-    """Run a command."""
+def main() -> int:
+    """Run a command; return its exit code."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("ACTION_TOKEN", secret("ACTION_TOKEN"))
+    try:
+        the_clinic()
+    except ClinicError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     if sys.argv[1:2] == ["build"]:
         build()
-        return
+        return 0
+    warnings.simplefilter("ignore")
     import sanic.app  # noqa: F401  (it switches deprecation warnings on when imported, so they are switched off after)
 
     warnings.simplefilter("ignore")
     from rasa.__main__ import main as rasa
+    from rasa.utils.common import EXPECTED_WARNINGS
 
+    # Rasa warns of each response that no story says, and so of those that forms and the action server say.
+    EXPECTED_WARNINGS.append((UserWarning, "is not used in any story or rule"))
     rasa()
+    return 0
 
 
 def build() -> None:
     """Make the sentence encoder and the spaCy pipeline in `models/`."""
-    from assistant.clinic import ROOT
+    warnings.simplefilter("ignore")
     from assistant.nlu import encoder, vocabulary
 
+    # Quantisation advises a preparation that these operators do not take.
+    logging.disable(logging.WARNING)
     encoder.build(ROOT / "models" / "encoder")
     vocabulary.build(ROOT / "models" / "spacy", ROOT / "data" / "entities.yml", ROOT / "data" / "contrast.yml")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

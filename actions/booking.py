@@ -1,0 +1,396 @@
+"""The booking form: what each message of it means, the read-back, and the hand-off to the front desk."""
+
+import asyncio
+import datetime
+import json
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from pydantic import ValidationError
+from rasa_sdk import Action, FormValidationAction, Tracker
+from rasa_sdk.events import EventType, FollowupAction, Restarted, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.contacts import Contact, parse_contact
+from actions.corrections import correct
+from actions.details import Details, extract, parse_patient, parse_reason
+from actions.names import parse_name
+from actions.storage import Bookings, Request, StorageError, open_bookings, show_reference, utc_now
+from actions.text import DetailError, is_question
+from actions.times import Preference, in_words, parse_time
+from assistant.clinic import Clinic, the_clinic
+
+FORM = "booking_form"
+SLOTS = ("booking_name", "booking_contact", "booking_time", "booking_patient", "booking_reason", "booking_confirmation")
+_NAME, _CONTACT, _TIME, _PATIENT, _REASON, _CONFIRMATION = SLOTS
+_OPTIONAL = frozenset({_PATIENT, _REASON})
+_NOT_SAID = ""
+_RED_FLAG = "report_red_flag"
+# What these say belongs to the form itself; every other intent with an answer of its own is answered in between.
+_FORM_INTENTS = frozenset(
+    {"inform", "change_answer", "affirm", "deny", "stop", "book_appointment", "nlu_fallback", "delete_my_data"}
+)
+_SURELY = 0.6
+_FAILURES_BEFORE_HELP = 2
+_BACK = re.compile(r"\b(go|one|step) back\b|^\W*back\W*$|\bprevious\b", re.IGNORECASE)
+_SKIP = re.compile(r"^\W*(skip|pass|none|nothing|not sure|no idea|dont know|rather not( say)?)\W*$", re.IGNORECASE)
+
+
+@lru_cache
+def the_bookings() -> Bookings:
+    """Return the store of the clinic's booking requests."""
+    return open_bookings(the_clinic())
+
+
+class ValidateBookingForm(FormValidationAction):
+    """Takes from each message of the form what it tells, answers what it asks, and says why a value will not do."""
+
+    def __init__(self, clinic: Clinic | None = None, clock: Callable[[], datetime.datetime] = utc_now) -> None:
+        self._clinic = clinic or the_clinic()
+        self._clock = clock
+
+    def name(self) -> str:
+        return f"validate_{FORM}"
+
+    async def get_validation_events(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> list[EventType]:
+        turn = _Turn(dispatcher, tracker, domain, self._clinic, self._clock())
+        slots = await asyncio.to_thread(turn.begin if turn.is_first else turn.go_on)
+        return [SlotSet(name, value) for name, value in slots.items()]
+
+
+class _Turn:
+    """One message while the form is open. Its methods return the slots to set."""
+
+    def __init__(
+        self,
+        dispatcher: CollectingDispatcher,
+        tracker: Tracker,
+        domain: dict[str, Any],
+        clinic: Clinic,
+        now: datetime.datetime,
+    ) -> None:
+        message = tracker.latest_message
+        self._dispatcher = dispatcher
+        self._tracker = tracker
+        self._responses = domain.get("responses", {})
+        self._clinic = clinic
+        self._now = now
+        self._text: str = message.get("text") or ""
+        self._intent: str = (message.get("intent") or {}).get("name") or ""
+        self._confidence: float = (message.get("intent") or {}).get("confidence") or 0.0
+        self._requested: str | None = tracker.get_slot("requested_slot")
+
+    @property
+    def is_first(self) -> bool:
+        return self._tracker.active_loop_name != FORM or self._requested is None
+
+    def begin(self) -> dict[str, Any]:
+        """Open the form with what the first message tells, and with what an earlier try left."""
+        self._say("utter_booking_intro")
+        intention = self._tracker.get_slot("booking_intention") or uuid.uuid4().hex
+        fresh = {"booking_intention": intention, "booking_status": None, "booking_failures": 0, _CONFIRMATION: None}
+        return fresh | self._told()
+
+    def go_on(self) -> dict[str, Any]:
+        """Take a message as the answer to the question asked last, as a correction, or as something in between."""
+        if self._intent == _RED_FLAG:
+            self._say(f"utter_{_RED_FLAG}")
+            return {"urgent": True} | self._told(with_faults=False)
+        if self._intent == "delete_my_data":
+            return self._close("deleting")
+        if self._intent == "stop" or (self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME)):
+            return self._told() or self._close("stopped")
+        if _BACK.search(self._text) and self._intent in ("change_answer", "nlu_fallback", "inform"):
+            return self._back()
+        try:
+            return self._answer() | {"booking_failures": 0}
+        except DetailError as error:
+            return self._in_between() or self._failed(error)
+
+    def _answer(self) -> dict[str, Any]:
+        """Return what the message gives to the form.
+
+        Raises:
+            DetailError: it gives nothing that can be taken.
+        """
+        told = self._told(with_faults=False)
+        if self._intent == "change_answer" or self._requested == _CONFIRMATION:
+            return self._confirmed_or_corrected()
+        if self._requested in told:
+            return told
+        if self._is_aside():
+            raise DetailError("correction_unclear")
+        return told | {str(self._requested): self._parsed()}
+
+    def _parsed(self) -> Any:
+        """Read the message as the answer to the requested question.
+
+        Raises:
+            DetailError: it is none.
+        """
+        if self._requested in _OPTIONAL and _SKIP.search(self._text):
+            return _NOT_SAID
+        if self._requested == _NAME:
+            return parse_name(self._text)
+        if self._requested == _CONTACT:
+            return _plain(parse_contact(self._text, self._clinic))
+        if self._requested == _TIME:
+            return _plain(parse_time(self._text, self._clinic, self._now))
+        if self._requested == _PATIENT:
+            by_word = {"affirm": "returning", "deny": "new"}
+            return by_word.get(self._intent) or parse_patient(self._text)
+        if self._intent == "deny":
+            return _NOT_SAID
+        return parse_reason(offered_reason(self._tracker, self._responses) if self._intent == "affirm" else self._text)
+
+    def _confirmed_or_corrected(self) -> dict[str, Any]:
+        if self._requested == _CONFIRMATION and self._intent == "affirm":
+            return {_CONFIRMATION: "send", "booking_status": "ready"}
+        if self._requested == _CONFIRMATION and self._intent == "deny":
+            raise DetailError("correction_unclear")
+        known = _details(self._tracker)
+        try:
+            return _slots(correct(self._text, known, self._clinic, self._now), known)
+        except DetailError as error:
+            named = {"name": _NAME, "contact": _CONTACT, "time": _TIME, "patient": _PATIENT}.get(
+                error.values.get("field", "")
+            )
+            if named:
+                return {named: None}
+            raise
+
+    def _told(self, with_faults: bool = True) -> dict[str, Any]:
+        """Return the slots of every detail that the message surely holds; say why others will not do."""
+        details = extract(self._text, self._clinic, self._now)
+        if with_faults:
+            for fault in details.faults.values():
+                self._say(f"utter_booking_{fault.reason}", **fault.values)
+        return _slots(details, Details())
+
+    def _is_aside(self) -> bool:
+        """Tell whether the message asks or says something that the form did not ask for."""
+        if self._intent in _FORM_INTENTS or f"utter_{self._intent}" not in self._responses:
+            return False
+        if self._requested == _REASON:
+            return is_question(self._text) or self._text.rstrip().endswith("?")
+        return self._confidence >= _SURELY or is_question(self._text)
+
+    def _in_between(self) -> dict[str, Any]:
+        """Answer an aside; {} when the message is none."""
+        if not self._is_aside():
+            return {}
+        self._say(f"utter_{self._intent}")
+        return {"booking_failures": 0}
+
+    def _failed(self, error: DetailError) -> dict[str, Any]:
+        failures = int(self._tracker.get_slot("booking_failures") or 0) + 1
+        if failures < _FAILURES_BEFORE_HELP:
+            self._say(f"utter_booking_{error.reason}", **error.values)
+        elif failures == _FAILURES_BEFORE_HELP:
+            self._say("utter_booking_help")
+        else:
+            self._say("utter_booking_call")
+        return {"booking_failures": failures}
+
+    def _back(self) -> dict[str, Any]:
+        """Ask the question before the requested one again."""
+        place = SLOTS.index(self._requested) if self._requested in SLOTS else 0
+        return {SLOTS[max(place - 1, 0)]: None, "booking_failures": 0}
+
+    def _close(self, status: str) -> dict[str, Any]:
+        """Leave the form; what was told stays, so that it can be taken up again."""
+        return {"booking_status": status, "requested_slot": None}
+
+    def _say(self, response: str, **values: Any) -> None:
+        self._dispatcher.utter_message(response=response, **values)
+
+
+class AskBookingReason(Action):
+    """Asks what the visit is about, and offers what the conversation was about."""
+
+    def name(self) -> str:
+        return f"action_ask_{_REASON}"
+
+    async def run(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> list[EventType]:
+        reason = offered_reason(tracker, domain.get("responses", {}))
+        buttons = [{"title": reason, "payload": reason}, {"title": "Skip", "payload": "skip"}]
+        dispatcher.utter_message(response="utter_booking_reason", buttons=buttons)
+        return []
+
+
+class AskBookingConfirmation(Action):
+    """Reads the request back before it is sent."""
+
+    def name(self) -> str:
+        return f"action_ask_{_CONFIRMATION}"
+
+    async def run(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> list[EventType]:
+        rows = [
+            ["Name", tracker.get_slot(_NAME)],
+            ["Contact", (tracker.get_slot(_CONTACT) or {}).get("shown")],
+            ["Would suit", _time_in_words(tracker.get_slot(_TIME))],
+            ["Patient", tracker.get_slot(_PATIENT)],
+            ["About", tracker.get_slot(_REASON)],
+        ]
+        rows = [row for row in rows if row[1]]
+        summary = "\n".join(f"{label}: {value}" for label, value in rows)
+        dispatcher.utter_message(response="utter_booking_read_back", summary=summary, card=rows)
+        return []
+
+
+class HandOffBooking(Action):
+    """Writes the request for the front desk, and only then says that it is sent."""
+
+    def __init__(
+        self,
+        clinic: Clinic | None = None,
+        bookings: Bookings | None = None,
+        clock: Callable[[], datetime.datetime] = utc_now,
+    ) -> None:
+        self._clinic = clinic or the_clinic()
+        self._bookings = bookings or the_bookings()
+        self._clock = clock
+
+    def name(self) -> str:
+        return "action_hand_off_booking"
+
+    async def run(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> list[EventType]:
+        request, faulty = _request(tracker)
+        intention = tracker.get_slot("booking_intention")
+        if request is None or not intention or tracker.get_slot("booking_status") != "ready":
+            return [*(SlotSet(name) for name in faulty), SlotSet("booking_status"), FollowupAction(FORM)]
+        try:
+            reference, _ = await asyncio.to_thread(self._bookings.add, request, intention)
+        except StorageError:
+            dispatcher.utter_message(response="utter_booking_failed")
+            return [SlotSet("booking_status", "failed"), SlotSet(_CONFIRMATION)]
+        dispatcher.utter_message(
+            response="utter_booking_sent", reference=show_reference(reference), when_answered=self._when_answered()
+        )
+        cleared = [*SLOTS, "booking_intention", "booking_failures", "urgent"]
+        return [*(SlotSet(name) for name in cleared), SlotSet("booking_status", "sent")]
+
+    def _when_answered(self) -> str:
+        now = self._clock()
+        if self._clinic.is_open(now):
+            return "today"
+        opening = self._clinic.next_opening(now)
+        return f"on {in_words(opening.date())}"
+
+
+class DeleteMyData(Action):
+    """Erases what the conversation left here, after a yes to that very question."""
+
+    def __init__(self, bookings: Bookings | None = None) -> None:
+        self._bookings = bookings or the_bookings()
+
+    def name(self) -> str:
+        return "action_delete_my_data"
+
+    async def run(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> list[EventType]:
+        if _last_said(tracker) != "utter_delete_my_data":
+            dispatcher.utter_message(response="utter_affirm")
+            return [SlotSet("booking_status")]
+        try:
+            _, kept = await asyncio.to_thread(self._bookings.forget_conversation, tracker.sender_id)
+        except StorageError:
+            dispatcher.utter_message(response="utter_apology")
+            return []
+        dispatcher.utter_message(response="utter_data_deleted_but_kept" if kept else "utter_data_deleted")
+        return [Restarted()]
+
+
+def offered_reason(tracker: Tracker, responses: dict[str, Any]) -> str:
+    """Return what the visit may be about: the topics of the answers given so far."""
+    topics: dict[str, None] = {}
+    for event in tracker.events:
+        if event.get("event") == "bot":
+            topic = ((event.get("metadata") or {}).get("metadata") or {}).get("topic")
+            if topic:
+                topics[topic] = None
+    asked = ", ".join(list(topics)[-2:])
+    return f"Runner's knee; asked about: {asked}" if asked else "Runner's knee"
+
+
+def _last_said(tracker: Tracker) -> str | None:
+    spoken = [event for event in tracker.events if event.get("event") == "bot"]
+    return (spoken[-1].get("metadata") or {}).get("utter_action") if spoken else None
+
+
+def _details(tracker: Tracker) -> Details:
+    contact, time = tracker.get_slot(_CONTACT), tracker.get_slot(_TIME)
+    return Details(
+        name=tracker.get_slot(_NAME),
+        contact=Contact.parse_obj(contact) if contact else None,
+        time=Preference.parse_obj(time) if time else None,
+        patient=tracker.get_slot(_PATIENT) or None,
+    )
+
+
+def _slots(details: Details, known: Details) -> dict[str, Any]:
+    """Return the slots of what `details` adds to what is known or changes in it."""
+    changed = replace(
+        details,
+        **{
+            field: None
+            for field in ("name", "contact", "time", "patient")
+            if getattr(details, field) == getattr(known, field)
+        },
+    )
+    slots = {
+        _NAME: changed.name,
+        _CONTACT: changed.contact and _plain(changed.contact),
+        _TIME: changed.time and _plain(changed.time),
+        _PATIENT: changed.patient,
+    }
+    return {name: value for name, value in slots.items() if value is not None}
+
+
+def _plain(value: Contact | Preference) -> dict[str, Any]:
+    """Return a detail as Rasa can keep it in a slot."""
+    plain: dict[str, Any] = json.loads(value.json())
+    return plain
+
+
+def _time_in_words(time: dict[str, Any] | None) -> str | None:
+    if not time:
+        return None
+    day = Preference.parse_obj(time).day
+    return f"{time['words']} ({in_words(day)})" if day else str(time["words"])
+
+
+def _request(tracker: Tracker) -> tuple[Request | None, list[str]]:
+    """Return the request of the slots, or None and the slots that must be asked again."""
+    values = {
+        "name": tracker.get_slot(_NAME),
+        "contact": tracker.get_slot(_CONTACT),
+        "time": tracker.get_slot(_TIME),
+        "patient": tracker.get_slot(_PATIENT) or None,
+        "reason": tracker.get_slot(_REASON) or None,
+    }
+    try:
+        return (
+            Request(
+                **values,
+                urgent=bool(tracker.get_slot("urgent")),
+                conversation=tracker.sender_id,
+                channel=tracker.sender_id.partition(":")[0],
+            ),
+            [],
+        )
+    except ValidationError as error:
+        return None, [f"booking_{fault['loc'][0]}" for fault in error.errors()]
