@@ -190,11 +190,10 @@ class _Turn:
 
     def _failed(self, error: DetailError) -> dict[str, Any]:
         failures = int(self._tracker.get_slot("booking_failures") or 0) + 1
-        if failures < _FAILURES_BEFORE_HELP:
-            self._say(f"utter_booking_{error.reason}", **error.values)
-        elif failures == _FAILURES_BEFORE_HELP:
+        self._say(f"utter_booking_{error.reason}", **error.values)
+        if failures == _FAILURES_BEFORE_HELP:
             self._say("utter_booking_help")
-        else:
+        elif failures > _FAILURES_BEFORE_HELP:
             self._say("utter_booking_call")
         return {"booking_failures": failures}
 
