@@ -7,12 +7,13 @@ import logging
 import mimetypes
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
 from rasa.shared.exceptions import RasaException
 from sanic import Blueprint, Request, Sanic, response
 from sanic.exceptions import SanicException
+from sanic.http import Http
 from sanic.response import HTTPResponse
 
 from assistant.channels.limits import AtOnce, Rate, TooMany
@@ -117,7 +118,7 @@ class WebsiteChannel(InputChannel):
         async def prepare(_app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
             await self._sessions.prepare()
 
-        chat.middleware(self._share, "response")
+        chat.middleware("response")(self._share)
         for path, handler in {
             "/session": self._open,
             "/messages": self._message,
@@ -366,8 +367,7 @@ async def _body(request: Request) -> dict[str, Any]:
     Raises:
         Refused: it is something else, or larger than `LARGEST_BODY`.
     """
-    stream, content = request.stream, b""
-    assert stream is not None
+    stream, content = cast(Http, request.stream), b""
     while (part := await stream.read()) is not None:
         content += part
         if len(content) > LARGEST_BODY:
