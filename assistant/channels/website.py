@@ -1,7 +1,7 @@
 """The website channel: the chat widget, its demo page and its protocol, under /chat/ of the Rasa server."""
 
 import asyncio
-import hashlib
+import gzip
 import json
 import logging
 import mimetypes
@@ -43,6 +43,7 @@ _DEMO_POLICY = "; ".join(
         "script-src 'self'",
         "connect-src 'self'",
         "style-src 'self'",
+        "img-src data:",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -138,11 +139,12 @@ class WebsiteChannel(InputChannel):
 
         @chat.get("/")
         async def demo(_request: Request) -> HTTPResponse:
-            return self._file("index.html")
+            return response.redirect(f"{_PREFIX}/")
 
+        # Sanic takes "/chat" for "/" above, and "/chat/" for a name that is empty.
         @chat.get("/<name>")
-        async def file(_request: Request, name: str) -> HTTPResponse:
-            return self._file(name)
+        async def file(request: Request, name: str) -> HTTPResponse:
+            return self._file(name or "index.html", request)
 
         return chat
 
@@ -288,7 +290,7 @@ class WebsiteChannel(InputChannel):
     def _said(self, session: str, said: Reply) -> dict[str, Any]:
         return {"messages": said, "token": self._sessions.token(session), "expires_in": self._sessions.seconds}
 
-    def _file(self, name: str) -> HTTPResponse:
+    def _file(self, name: str, request: Request) -> HTTPResponse:
         """Return a file of the built widget; `widget.js` learns the clinic's details on its way."""
         path = WIDGET / name
         if not _FILE_NAME.fullmatch(name) or not path.is_file():
@@ -298,6 +300,7 @@ class WebsiteChannel(InputChannel):
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Cache-Control": "public, max-age=300",
+            "Vary": "Accept-Encoding",
         }
         if name == "widget.js":
             content = content.replace(b"__CLINIC__", json.dumps(self._for_visitors()).encode())
@@ -306,7 +309,9 @@ class WebsiteChannel(InputChannel):
         if path.suffix == ".html":
             content = content.replace(DEMO_SERVER, b"")
             headers |= {"Content-Security-Policy": _DEMO_POLICY, "Cache-Control": "no-cache"}
-        headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            content = gzip.compress(content)
+            headers["Content-Encoding"] = "gzip"
         return response.raw(content, headers=headers, content_type=f"{mimetypes.guess_type(name)[0]}; charset=utf-8")
 
     def _for_visitors(self) -> dict[str, str]:
