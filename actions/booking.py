@@ -6,7 +6,6 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +16,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.contacts import Contact, parse_contact
 from actions.corrections import correct
-from actions.details import Details, extract, parse_patient, parse_reason
+from actions.details import FIELDS, Details, extract, parse_patient, parse_reason
 from actions.names import parse_name
 from actions.storage import Bookings, Request, StorageError, open_bookings, show_reference, utc_now
 from actions.text import DetailError, is_question
@@ -216,9 +215,7 @@ class AskBookingReason(Action):
     def name(self) -> str:
         return f"action_ask_{_REASON}"
 
-    async def run(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
-    ) -> list[EventType]:
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         reason = offered_reason(tracker, domain.get("responses", {}))
         buttons = [{"title": reason, "payload": reason}, {"title": "Skip", "payload": "skip"}]
         dispatcher.utter_message(response="utter_booking_reason", buttons=buttons)
@@ -231,9 +228,7 @@ class AskBookingConfirmation(Action):
     def name(self) -> str:
         return f"action_ask_{_CONFIRMATION}"
 
-    async def run(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
-    ) -> list[EventType]:
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         rows = [
             ["Name", tracker.get_slot(_NAME)],
             ["Contact", (tracker.get_slot(_CONTACT) or {}).get("shown")],
@@ -263,9 +258,7 @@ class HandOffBooking(Action):
     def name(self) -> str:
         return "action_hand_off_booking"
 
-    async def run(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
-    ) -> list[EventType]:
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         request, faulty = _request(tracker)
         intention = tracker.get_slot("booking_intention")
         if request is None or not intention or tracker.get_slot("booking_status") != "ready":
@@ -298,9 +291,7 @@ class DeleteMyData(Action):
     def name(self) -> str:
         return "action_delete_my_data"
 
-    async def run(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
-    ) -> list[EventType]:
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         if _last_said(tracker) != "utter_delete_my_data":
             dispatcher.utter_message(response="utter_affirm")
             return [SlotSet("booking_status")]
@@ -342,21 +333,12 @@ def _details(tracker: Tracker) -> Details:
 
 def _slots(details: Details, known: Details) -> dict[str, Any]:
     """Return the slots of what `details` adds to what is known or changes in it."""
-    changed = replace(
-        details,
-        **{
-            field: None
-            for field in ("name", "contact", "time", "patient")
-            if getattr(details, field) == getattr(known, field)
-        },
-    )
-    slots = {
-        _NAME: changed.name,
-        _CONTACT: changed.contact and _plain(changed.contact),
-        _TIME: changed.time and _plain(changed.time),
-        _PATIENT: changed.patient,
-    }
-    return {name: value for name, value in slots.items() if value is not None}
+    slots: dict[str, Any] = {}
+    for field in FIELDS:
+        value = getattr(details, field)
+        if value is not None and value != getattr(known, field):
+            slots[f"booking_{field}"] = _plain(value) if isinstance(value, (Contact, Preference)) else value
+    return slots
 
 
 def _plain(value: Contact | Preference) -> dict[str, Any]:

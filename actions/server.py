@@ -16,6 +16,7 @@ from sanic.response import HTTPResponse, json
 
 from actions.storage import Bookings, StorageError, open_bookings
 from assistant.clinic import ClinicError, the_clinic
+from assistant.secret import secret
 
 LARGEST_BODY = 1_000_000
 _HEALTH_SECONDS = 5
@@ -113,4 +114,4 @@ def serve(environment: Mapping[str, str]) -> int:
 
 
 def main() -> int:
-    return serve(os.environ)
+    return serve({**os.environ, "ACTION_TOKEN": secret("ACTION_TOKEN")})

@@ -128,7 +128,7 @@ class _Attentive(OutputChannel):
         self._channel = channel
         self.has_spoken = False
 
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         return self._channel.name()
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Contrastive examples: the same question about another condition, about anything else, and about the knee.
 
 An intent classifier alone takes "what are the treatments for lupus?" for a question of ours, since the wording is.
-`data/contrast.yml` lists conditions, drugs, everyday topics, names of runner's knee, and question shapes. A shape filled
-with a condition or drug is an example of `ask_other_condition`, with a topic one of `out_of_scope`,
+`data/contrast.yml` lists conditions, drugs, everyday topics, names of runner's knee, and question shapes.
+A shape filled with a condition or drug is an example of `ask_other_condition`, with a topic one of `out_of_scope`,
 and with a name of the knee one of the shape's own intent.
 """
 

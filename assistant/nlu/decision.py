@@ -50,8 +50,8 @@ _MOST_QUESTIONS = 2
 _SECOND_QUESTION_INTENTS = ARTICLE_INTENTS | {"ask_beyond_article", "ask_clinic_admin", "book_appointment"}
 _STORY_INTENTS = frozenset({"describe_symptoms", DEFAULT_NLU_FALLBACK_INTENT_NAME})
 _QUESTION = re.compile(
-    r"^(and |so |but |also |ok |then )*(what|whats|how|hows|why|when|where|which|who|can|could|should|shall|do|does|did|is|are|am"
-    r"|will|would|any|may|tell me|explain|wondering|not sure)\b|\?$",
+    r"^(and |so |but |also |ok |then )*(what|whats|how|hows|why|when|where|which|who|can|could|should|shall|do|does|did"
+    r"|is|are|am|will|would|any|may|tell me|explain|wondering|not sure)\b|\?$",
     re.IGNORECASE,
 )
 _OURS = re.compile(

@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -112,7 +113,7 @@ def _graph(weights: dict[str, np.ndarray]) -> bytes:
     def parameter(name: str, transpose: bool = False) -> str:
         return constant(name, weights[name].T if transpose else weights[name])
 
-    def node(operator: str, inputs: list[str], output: str, fused: bool = False, **attributes: object) -> str:
+    def node(operator: str, inputs: list[str], output: str, fused: bool = False, **attributes: Any) -> str:
         domain = "com.microsoft" if fused else ""
         nodes.append(helper.make_node(operator, inputs, [output], domain=domain, **attributes))
         return output

@@ -20,9 +20,9 @@ SIGN_KEY = "red_flag"
 
 # A denial reaches a few words on, but not across "but" or the end of a clause.
 _DENIED = re.compile(
-    r"\b(no|not|isnt|is not|arent|wasnt|without|never|dont|doesnt|didnt|havent|hasnt|neither|nor|zero|nothing|negative for"
-    r"|ruled out|rather than|any sign of|afraid of|fear of|if i couldnt|if it)\b(?:(?!\b(?:but|however|except|though|yet)\b)"
-    r"[^.;!?]){0,40}$"
+    r"\b(no|not|isnt|is not|arent|wasnt|without|never|dont|doesnt|didnt|havent|hasnt|neither|nor|zero|nothing"
+    r"|negative for|ruled out|rather than|any sign of|afraid of|fear of|if i couldnt|if it)\b"
+    r"(?:(?!\b(?:but|however|except|though|yet)\b)[^.;!?]){0,40}$"
 )
 _DENIED_WITHIN = re.compile(
     r"\b(no(?! (feeling|movement|reason|point|longer|control))|isnt|arent|wasnt|hasnt|havent|without"
@@ -33,7 +33,8 @@ _LONG_AGO = re.compile(
     r"|\blast (year|summer|winter|spring|autumn|fall)\b|\bas a (kid|child|teen\w*)\b|\bin (19|20)\d\d\b|\b(19|20)\d\d,"
     r"|\b(when i was|at) \d\d\b|\bused to\b|\bin the past\b|\bback in\b|\bhistory of\b|\bprevious\w*\b|\bsince school\b"
     r"|\ball (mended|healed|good since|gone)\b|\bturned out (to be )?(nothing|fine|ok)\b|\bgot checked out\b"
-    r"|\b(scan|ultrasound|xray|x ray)\w* (was |is |all |came back )?clear\b|\bin (january|february|march|april|may|june|july|spring)\b"
+    r"|\b(scan|ultrasound|xray|x ray)\w* (was |is |all |came back )?clear\b"
+    r"|\bin (january|february|march|april|may|june|july|spring)\b"
 )
 _GENERAL = re.compile(
     r"^(can|could|does|do|is|will|would|may|might|how|what|when|why|are)\b(?!.*\b(i|ive|im|my|me|mine|he|she|his|her|him"

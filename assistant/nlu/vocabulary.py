@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import spacy
 import yaml
-
-# Words this short are too often part of ordinary English in lower case, and are matched only as written.
-_SHORTEST_ANY_CASE = 4
 
 
 def build(folder: Path, entities: Path, contrast: Path) -> None:
     """Write the pipeline to `folder`, where Rasa's `SpacyNLP` loads it by path."""
     language = spacy.blank("en")
-    ruler = language.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LOWER", "overwrite_ents": True})
+    ruler: Any = language.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LOWER", "overwrite_ents": True})
     ruler.add_patterns(list(_patterns(entities, contrast)))
     language.to_disk(folder)
 
@@ -25,4 +23,5 @@ def _patterns(entities: Path, contrast: Path) -> Iterator[dict[str, str]]:
                 yield {"label": label, "pattern": spelling, "id": name}
     lists = yaml.safe_load(contrast.read_text(encoding="utf-8"))
     for name in [*lists["conditions"], *lists["drugs"]]:
-        yield {"label": "condition", "pattern": name, "id": name}
+        for spelling in {name, name.replace("'", "")}:
+            yield {"label": "condition", "pattern": spelling, "id": name}

@@ -1,0 +1,48 @@
+# `make run` serves the assistant, `make test` runs every check; both set up and train what is not there yet.
+.DELETE_ON_ERROR:
+.PHONY: setup train run test lint format
+
+PORT ?= 5005
+IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
+MODEL = models/assistant.tar.gz
+DATA = $(shell find data -name '*.yml') config.yml domain.yml
+
+run: train widget/dist
+	@$(IN) honcho --no-colour start --no-prefix -p $(PORT) -f deploy/Procfile
+
+train: $(MODEL)
+
+setup: models/.built widget/dist
+
+test: train widget/dist lint
+	$(IN) python -m assistant data validate --fail-on-warnings > var/validate.log 2>&1 || { tail -n 20 var/validate.log; exit 1; }
+	$(IN) python -m assistant test core --stories data/stories --out results/core --fail-on-prediction-errors > var/core.log 2>&1 || { tail -n 20 var/core.log; exit 1; }
+	$(IN) python -m pytest -q tests
+
+lint: .venv/.synced
+	$(IN) ruff check .
+	$(IN) ruff format --check .
+	$(IN) mypy
+
+format: .venv/.synced
+	$(IN) ruff check --fix .
+	$(IN) ruff format .
+
+$(MODEL): models/.built $(DATA) $(wildcard assistant/nlu/*.py)
+	@mkdir -p var
+	@echo "Training the assistant (about a minute and a half) ..."
+	@$(IN) LOG_LEVEL=ERROR python -m assistant train --fixed-model-name assistant > var/train.log 2>&1 || { tail -n 30 var/train.log; exit 1; }
+	@touch $@
+
+widget/dist: .venv/.synced widget/build.mjs widget/package-lock.json $(shell find widget/src widget/demo -type f)
+	@echo "Building the chat widget ..."
+	@$(IN) python -m widget build
+	@touch $@
+
+models/.built: .venv/.synced assistant/nlu/encoder.py assistant/nlu/vocabulary.py data/entities.yml data/contrast.yml
+	@echo "Building the sentence encoder and the vocabulary ..."
+	@mkdir -p models && $(IN) python -m assistant build
+	@touch $@
+
+.venv/.synced: uv.lock deploy/setup
+	@deploy/setup
