@@ -31,7 +31,18 @@ _NOT_SAID = ""
 _RED_FLAG = "report_red_flag"
 # What these say belongs to the form itself; every other intent with an answer of its own is answered in between.
 _FORM_INTENTS = frozenset(
-    {"inform", "change_answer", "affirm", "deny", "stop", "book_appointment", "nlu_fallback", "delete_my_data"}
+    {
+        "inform",
+        "change_answer",
+        "affirm",
+        "deny",
+        "stop",
+        "book_appointment",
+        "nlu_fallback",
+        "delete_my_data",
+        "out_of_scope",
+        "no_words",
+    }
 )
 _SURELY = 0.6
 _FAILURES_BEFORE_HELP = 2
@@ -100,10 +111,12 @@ class _Turn:
         """Take a message as the answer to the question asked last, as a correction, or as something in between."""
         if self._intent == _RED_FLAG:
             self._say(f"utter_{_RED_FLAG}")
-            return {"urgent": True} | self._told(with_faults=False)
+            return {"urgent": True} | self._told(with_faults=False) | self._told_beside()
         if self._intent == "delete_my_data":
             return self._close("deleting")
-        if self._intent == "stop" or (self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME)):
+        if (self._intent == "stop" and not _SKIP.search(self._text)) or (
+            self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME)
+        ):
             return self._told() or self._close("stopped")
         if _BACK.search(self._text) and self._intent in ("change_answer", "nlu_fallback", "inform"):
             return self._back()
@@ -171,6 +184,15 @@ class _Turn:
             for fault in details.faults.values():
                 self._say(f"utter_booking_{fault.reason}", **fault.values)
         return _slots(details, Details())
+
+    def _told_beside(self) -> dict[str, Any]:
+        """Return the contact or time that stands in a message beside something else."""
+        if self._requested not in (_CONTACT, _TIME):
+            return {}
+        try:
+            return {self._requested: self._parsed()}
+        except DetailError:
+            return {}
 
     def _is_aside(self) -> bool:
         """Tell whether the message asks or says something that the form did not ask for."""

@@ -16,8 +16,8 @@ from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_NAME_KEY, PREDICT
 from sanic import Sanic
 
 from assistant.clinic import ROOT
-from assistant.nlu.decision import QUESTIONS_KEY
-from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, RedFlags
+from assistant.nlu.decision import QUESTIONS_KEY, RED_FLAG_INTENT
+from assistant.nlu.red_flags import RED_FLAGS_FILE, RedFlags
 from assistant.responses import ClinicResponses
 from assistant.trackers import StoreUnavailable
 
@@ -148,14 +148,21 @@ def clean(text: str) -> str:
 
 
 def latest_offer(tracker: DialogueStateTracker) -> list[dict[str, str]]:
-    """Return the buttons of the latest turn in which the assistant showed any."""
+    """Return the buttons shown in answer to the latest message that brought any."""
     buttons: list[dict[str, str]] = []
+    shown: list[dict[str, str]] = []
+    message = None
     for event in reversed(tracker.applied_events()):
         if isinstance(event, BotUttered):
-            buttons += event.data.get("buttons") or []
-        elif isinstance(event, UserUttered) and buttons:
-            break
-    return buttons
+            shown += event.data.get("buttons") or []
+        elif isinstance(event, UserUttered):
+            if message is not None and event.message_id != message:
+                break
+            # Two questions of one message are two turns with one id.
+            if shown:
+                message = event.message_id
+            buttons, shown = buttons + shown, []
+    return buttons or shown
 
 
 def _understood(text: str, intent: str) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import (
     ActionExecuted,
     ActiveLoop,
+    BotUttered,
     Event,
+    Restarted,
     SessionStarted,
     SlotSet,
     UserUttered,
@@ -152,9 +154,20 @@ async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connecti
         raise StoreUnavailable(error.__class__.__name__) from error
 
 
+def _said_at_restart(tracker: DialogueStateTracker) -> list[Event]:
+    """Return the latest messages of the assistant that only a restart parts from the end, so that they can be answered."""
+    said: list[Event] = []
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            break
+        said.insert(0, event)
+    restarts = [index for index, event in enumerate(said) if isinstance(event, Restarted)]
+    return [event for event in said[: restarts[-1]] if isinstance(event, BotUttered)] if restarts else []
+
+
 def shortened(tracker: DialogueStateTracker) -> list[Event]:
     """Return events that leave the tracker as it is, with no more than its last `TURNS_KEPT` turns told in full."""
-    events = list(tracker.applied_events())
+    events = [*_said_at_restart(tracker), *tracker.applied_events()]
     turns = [index for index, event in enumerate(events) if isinstance(event, UserUttered)]
     if len(turns) <= TURNS_KEPT:
         return events

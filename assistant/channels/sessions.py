@@ -1,21 +1,16 @@
 """The sessions of web site visitors: signed tokens, the replies a retry gets again, and ratings without text."""
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jwt
 import sqlalchemy as sa
-from rasa.shared.exceptions import RasaException
 
-from assistant.clinic import ROOT
 from assistant.trackers import in_thread
 
-LEAST_SECRET = 32
 _ALGORITHM = "HS256"
 _AUDIENCE = "website"
 _SWEPT_AT_ONCE = 50
@@ -84,14 +79,11 @@ class Sessions:
                 self._secret,
                 algorithms=[_ALGORITHM],
                 audience=_AUDIENCE,
-                options={"require": ["sub", "exp", "aud"], "verify_exp": False},
+                options={"require": ["sub", "exp", "aud"]},
             )
-        except (jwt.InvalidTokenError, ValueError):
+        except jwt.InvalidTokenError:
             return None
-        now = self._clock()
-        if claims["exp"] <= now:
-            return None
-        query = sa.select(_sessions.c.id).where(_sessions.c.id == claims["sub"], _sessions.c.expires_at > now)
+        query = sa.select(_sessions.c.id).where(_sessions.c.id == claims["sub"], _sessions.c.expires_at > self._clock())
         return await in_thread(self._engine, lambda connection: connection.execute(query).scalar())
 
     async def reply(self, session: str, message: str) -> Reply | None:
@@ -143,29 +135,3 @@ class Sessions:
         """Return some sessions whose time is over and that are not closed yet."""
         query = sa.select(_sessions.c.id).where(_sessions.c.expires_at <= self._clock()).limit(_SWEPT_AT_ONCE)
         return list(await in_thread(self._engine, lambda connection: connection.execute(query).scalars().all()))
-
-
-def the_secret() -> str:
-    """Return SESSION_SECRET, or the secret of this checkout, made when first asked for.
-
-    Raises:
-        RasaException: SESSION_SECRET is set and too short to be one.
-    """
-    given = os.environ.get("SESSION_SECRET")
-    if given:
-        if len(given) < LEAST_SECRET:
-            raise RasaException(f"SESSION_SECRET must have at least {LEAST_SECRET} characters.")
-        return given
-    return _own_secret(ROOT / "var" / "session_secret")
-
-
-def _own_secret(path: Path) -> str:
-    path.parent.mkdir(exist_ok=True)
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    with os.fdopen(file, "w", encoding="ascii") as opened:
-        secret = secrets.token_hex(LEAST_SECRET)
-        opened.write(secret)
-    return secret

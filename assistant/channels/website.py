@@ -17,9 +17,10 @@ from sanic.http import Http
 from sanic.response import HTTPResponse
 
 from assistant.channels.limits import AtOnce, Rate, TooMany
-from assistant.channels.sessions import Reply, Sessions, the_secret
+from assistant.channels.sessions import Reply, Sessions
 from assistant.clinic import ROOT, the_clinic
 from assistant.gate import Gate
+from assistant.secret import secret
 from assistant.trackers import ConversationStore, StoreUnavailable, create_engine, database_url
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ WIDGET = ROOT / "widget" / "dist"
 # The address that the demo page names, so that it also works opened from disk.
 DEMO_SERVER = b"http://localhost:5005/chat/"
 LARGEST_BODY = 32_768
+_LEAST_SECRET = 32
 _SECONDS_TO_BE_READY = 3
 _PREFIX = "/chat"
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -103,7 +105,10 @@ class WebsiteChannel(InputChannel):
         unknown = settings.keys() - _RATES.keys() - _AT_ONCE.keys()
         if unknown:
             raise RasaException(f"credentials.yml: the website channel has no setting {', '.join(sorted(unknown))}.")
-        sessions = Sessions(create_engine(database_url()), the_secret(), the_clinic().session_minutes * 60)
+        signing = secret("SESSION_SECRET")
+        if len(signing) < _LEAST_SECRET:
+            raise RasaException(f"SESSION_SECRET must have at least {_LEAST_SECRET} characters.")
+        sessions = Sessions(create_engine(database_url()), signing, the_clinic().session_minutes * 60)
         try:
             return cls(sessions, settings)
         except (TypeError, ValueError) as error:
@@ -330,8 +335,8 @@ class WebsiteOutput(OutputChannel):
     """Collects what the assistant says to one message, in the shape that the widget shows.
 
     Attributes:
-        said: for each message its `id`, `text`, `source` (or None), `buttons`, `card` (rows of label and value), and
-            `response`, the name of an answer that can be rated (or None).
+        said: for each message its `id`, `text`, `source` (or None), `buttons`, `card` (rows of label and value, taken
+            out of the text), and `response`, the name of an answer that can be rated (or None).
     """
 
     def __init__(self, message: str) -> None:
@@ -343,11 +348,13 @@ class WebsiteOutput(OutputChannel):
         return WebsiteChannel.name()
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
-        metadata, custom = message.get("metadata") or {}, message.get("custom") or {}
         text, source = message.get("text") or "", None
-        section = metadata.get("section")
+        section = (message.get("metadata") or {}).get("section")
         if section and "\nSource: " in text:
             text, _, source = text.rpartition("\nSource: ")
+        card = message.get("card") or []
+        on_card = {f"{label}: {value}" for label, value in card}
+        text = "\n".join(line for line in text.split("\n") if line not in on_card)
         action = str(message.get("utter_action") or "")
         buttons = message.get("buttons") or message.get("quick_replies") or []
         self.said.append(
@@ -356,7 +363,7 @@ class WebsiteOutput(OutputChannel):
                 "text": text,
                 "source": source,
                 "buttons": [{"title": button["title"], "payload": button["payload"]} for button in buttons],
-                "card": message.get("card") or metadata.get("card") or custom.get("card") or [],
+                "card": card,
                 "response": action if section or _is_answer(action) else None,
             }
         )

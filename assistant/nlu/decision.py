@@ -45,6 +45,7 @@ ARTICLE_INTENTS = frozenset(
     }
 )
 OTHER_CONDITION_INTENT = "ask_other_condition"
+RED_FLAG_INTENT = "report_red_flag"
 QUESTIONS_KEY = "questions"
 _MOST_QUESTIONS = 2
 _SECOND_QUESTION_INTENTS = ARTICLE_INTENTS | {"ask_beyond_article", "ask_clinic_admin", "book_appointment"}
@@ -104,7 +105,10 @@ class Decision(GraphComponent):
         ranking = message.get(INTENT_RANKING_KEY)
         intent = self._intent(ranking)
         questions = self._questions(message)
-        if intent[INTENT_NAME_KEY] in _STORY_INTENTS and questions:
+        urgent = self._emergency(message)
+        if urgent:
+            intent, questions = urgent, []
+        elif intent[INTENT_NAME_KEY] in _STORY_INTENTS and questions:
             ranking = questions[0][INTENT_RANKING_KEY]
             intent = questions[0][INTENT]
         if intent[INTENT_NAME_KEY] in ARTICLE_INTENTS and self._is_about_another_condition(message):
@@ -143,6 +147,16 @@ class Decision(GraphComponent):
             if is_sure and _QUESTION.search(text):
                 questions.setdefault(name, {TEXT: text, INTENT: intent, INTENT_RANKING_KEY: ranking})
         return list(questions.values())
+
+    def _emergency(self, message: Message) -> dict[str, Any] | None:
+        """Return the intent of the first clause that surely tells of an emergency."""
+        for ranking in message.get(CLAUSE_RANKINGS_KEY) or []:
+            first = ranking[0]
+            if first[INTENT_NAME_KEY] == RED_FLAG_INTENT and (
+                first[PREDICTED_CONFIDENCE_KEY] >= self._config["clause_threshold"]
+            ):
+                return first
+        return None
 
     def _is_about_another_condition(self, message: Message) -> bool:
         """Tell whether a condition is named and the knee's own, outside that name, is not."""

@@ -13,9 +13,9 @@ from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, PREDICTED_CONFIDE
 from rasa.shared.nlu.training_data.message import Message
 
 from assistant.clinic import ROOT
+from assistant.nlu.decision import QUESTIONS_KEY, RED_FLAG_INTENT
 
 RED_FLAGS_FILE = ROOT / "data" / "red_flags.yml"
-RED_FLAG_INTENT = "report_red_flag"
 SIGN_KEY = "red_flag"
 
 # A denial reaches a few words on, but not across "but" or the end of a clause.
@@ -100,4 +100,5 @@ class RedFlagDetector(GraphComponent):
                     INTENT, {INTENT_NAME_KEY: RED_FLAG_INTENT, PREDICTED_CONFIDENCE_KEY: 1.0}, add_to_output=True
                 )
                 message.set(SIGN_KEY, sign, add_to_output=True)
+                message.set(QUESTIONS_KEY, [], add_to_output=True)
         return messages
