@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+CREDENTIALS = ROOT / "credentials.yml"
 _SECONDS_TO_START = 180
 _SECONDS_BETWEEN_LOOKS = 0.1
 
@@ -99,9 +100,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def rasa(folder: Path, environment: dict[str, str] | None = None) -> Server:
-    """Return the Rasa server, not yet started, with the channels of `credentials.yml` and the newest model."""
-    command = "assistant run -i 127.0.0.1 -p {port} --endpoints endpoints.yml --credentials credentials.yml"
+def rasa(folder: Path, environment: dict[str, str] | None = None, credentials: Path = CREDENTIALS) -> Server:
+    """Return the Rasa server, not yet started, with the channels of `credentials` and the newest model."""
+    command = f"assistant run -i 127.0.0.1 -p {{port}} --endpoints endpoints.yml --credentials {credentials}"
     own = {
         "DATABASE_URL": f"sqlite:///{folder / 'conversations.db'}",
         "SESSION_SECRET": secrets.token_hex(32),
@@ -118,7 +119,9 @@ def actions(folder: Path, environment: dict[str, str] | None = None) -> Server:
 
 
 @contextmanager
-def assistant(folder: Path, with_actions: bool = False, **environment: str) -> Iterator[Server]:
+def assistant(
+    folder: Path, with_actions: bool = False, credentials: Path = CREDENTIALS, **environment: str
+) -> Iterator[Server]:
     """Start the Rasa server, with its action server when wanted; yield the former and end both.
 
     Args:
@@ -132,7 +135,7 @@ def assistant(folder: Path, with_actions: bool = False, **environment: str) -> I
             running.callback(helper.kill)
             helper.start()
             environment = {**environment, "ACTION_URL": f"{helper.url}/webhook"}
-        server = rasa(folder, environment)
+        server = rasa(folder, environment, credentials)
         running.callback(server.kill)
         server.start()
         yield server
