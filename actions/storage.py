@@ -347,7 +347,10 @@ class Bookings:
         if (contact is None) == (before is None):
             raise ValueError("name either a contact or a moment")
         if contact is not None:
-            chosen = sa.and_(REQUESTS.c.contact_kind == contact.kind, REQUESTS.c.contact == contact.value)
+            # Case may matter before the @ and hardly ever does: what is to be erased must not stay for a capital.
+            chosen = sa.and_(
+                REQUESTS.c.contact_kind == contact.kind, sa.func.lower(REQUESTS.c.contact) == contact.value.lower()
+            )
         else:
             chosen = REQUESTS.c.created_at < before
         with self._writing() as connection:

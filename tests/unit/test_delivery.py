@@ -461,7 +461,7 @@ def test_killed_between_any_two_steps_it_neither_loses_nor_doubles(
         store.add(a_request(), str(index))
     keys = [message.key for booking in store.list() for message in booking.deliveries]
     # Every step takes two hours' distance from the last, so that no lease of a dead worker holds the next one up.
-    # The first round meets a mail, the second a post; PostgreSQL is spared the second, which differs in nothing but time.
+    # The first round meets a mail, the second a post; PostgreSQL is spared the second, for its time.
     rounds = (*STEPS, *STEPS[1:]) if url.startswith("sqlite") else STEPS
     for hours, step in enumerate(rounds, 1):
         worker = process("tests.killed_worker", step, str(2 * hours), environment=environment)
