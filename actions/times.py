@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import dateparser
 from pydantic import BaseModel
 
 from actions.text import DetailError, is_about_health, is_code, is_question, tidy, word_set
@@ -429,6 +428,9 @@ def _number(words: str) -> int:
 
 
 def _date(kind: str, words: str, clinic: Clinic, now: datetime.datetime) -> datetime.date:
+    # A quarter of a second to load, which a worker or a command that reads no dates need not wait for.
+    import dateparser
+
     today = now.date()
     if kind == "ordinal":
         wanted = _number(re.sub(r"(?<=\d)(?:st|nd|rd|th)", "", words))

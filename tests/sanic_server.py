@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sanic import Sanic
+from sanic.server import AsyncioServer
 
 
 @contextmanager
@@ -17,15 +18,27 @@ def serving(app: Sanic) -> Iterator[str]:
     thread.start()
     listener = socket.create_server(("127.0.0.1", 0))
 
-    async def start() -> None:
+    async def start() -> AsyncioServer:
         server = await app.create_server(sock=listener, return_asyncio_server=True, access_log=False)
         await server.startup()
         await server.start_serving()
+        return server
 
-    asyncio.run_coroutine_threadsafe(start(), loop).result()
+    async def stop() -> None:
+        # Callers keep their connections open, and a coroutine that waits on one would outlive its loop.
+        for connection in list(server.connections):
+            connection.abort()
+        server.close()
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    server = asyncio.run_coroutine_threadsafe(start(), loop).result()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
+        asyncio.run_coroutine_threadsafe(stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        listener.close()
+        loop.close()
