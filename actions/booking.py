@@ -20,7 +20,7 @@ from actions.details import FIELDS, Details, extract, parse_patient, parse_reaso
 from actions.names import parse_name
 from actions.storage import Bookings, Request, StorageError, open_bookings, show_reference, utc_now
 from actions.text import DetailError, is_question
-from actions.times import Preference, in_words, parse_time
+from actions.times import Preference, in_words, parse_time, recheck
 from assistant.clinic import Clinic, the_clinic
 
 FORM = "booking_form"
@@ -281,7 +281,7 @@ class HandOffBooking(Action):
         return "action_hand_off_booking"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
-        request, faulty = _request(tracker)
+        request, faulty = _request(tracker, self._clinic, self._clock())
         intention = tracker.get_slot("booking_intention")
         if request is None or not intention or tracker.get_slot("booking_status") != "ready":
             return [*(SlotSet(name) for name in faulty), SlotSet("booking_status"), FollowupAction(FORM)]
@@ -376,8 +376,13 @@ def _time_in_words(time: dict[str, Any] | None) -> str | None:
     return f"{time['words']} ({in_words(day)})" if day else str(time["words"])
 
 
-def _request(tracker: Tracker) -> tuple[Request | None, list[str]]:
+def _request(tracker: Tracker, clinic: Clinic, now: datetime.datetime) -> tuple[Request | None, list[str]]:
     """Return the request of the slots, or None and the slots that must be asked again."""
+    if tracker.get_slot(_TIME):
+        try:
+            recheck(Preference.parse_obj(tracker.get_slot(_TIME)), clinic, now)
+        except (DetailError, ValidationError):
+            return None, [_TIME]
     values = {
         "name": tracker.get_slot(_NAME),
         "contact": tracker.get_slot(_CONTACT),

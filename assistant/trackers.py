@@ -155,7 +155,7 @@ async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connecti
 
 
 def _said_at_restart(tracker: DialogueStateTracker) -> list[Event]:
-    """Return the latest messages of the assistant that only a restart parts from the end, so that they can be answered."""
+    """Return what the assistant said last when a restart followed it, so that its buttons can be pressed."""
     said: list[Event] = []
     for event in reversed(tracker.events):
         if isinstance(event, UserUttered):

@@ -80,6 +80,10 @@ class Decision(GraphComponent):
             "margin": 0.05,
             # How sure a clause must be to count as a question of its own.
             "clause_threshold": 0.6,
+            # An emergency is believed at this confidence, even where another intent is likelier.
+            "emergency_threshold": 0.3,
+            # A clause torn from its story must be surer.
+            "emergency_clause_threshold": 0.85,
         }
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -149,13 +153,15 @@ class Decision(GraphComponent):
         return list(questions.values())
 
     def _emergency(self, message: Message) -> dict[str, Any] | None:
-        """Return the intent of the first clause that surely tells of an emergency."""
-        for ranking in message.get(CLAUSE_RANKINGS_KEY) or []:
-            first = ranking[0]
-            if first[INTENT_NAME_KEY] == RED_FLAG_INTENT and (
-                first[PREDICTED_CONFIDENCE_KEY] >= self._config["clause_threshold"]
-            ):
-                return first
+        """Return the intent of an emergency when the message may tell of one, or a clause of it surely does."""
+        whole = (message.get(INTENT_RANKING_KEY), self._config["emergency_threshold"])
+        parts = [
+            (ranking, self._config["emergency_clause_threshold"]) for ranking in message.get(CLAUSE_RANKINGS_KEY) or []
+        ]
+        for ranking, threshold in [whole, *parts]:
+            for intent in ranking:
+                if intent[INTENT_NAME_KEY] == RED_FLAG_INTENT and intent[PREDICTED_CONFIDENCE_KEY] >= threshold:
+                    return intent
         return None
 
     def _is_about_another_condition(self, message: Message) -> bool:

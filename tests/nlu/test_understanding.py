@@ -1,0 +1,125 @@
+"""How well questions that no training file repeats are understood."""
+
+import asyncio
+import logging
+import re
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+import structlog
+import yaml
+from rasa.core.agent import Agent
+from rasa.core.channels.channel import UserMessage
+
+from assistant.clinic import ROOT
+from assistant.nlu.contrast import CONTRAST_FILE, contrastive_examples
+from assistant.nlu.decision import ARTICLE_INTENTS
+
+REFUSED = frozenset({"ask_beyond_article", "ask_clinic_admin", "ask_other_condition", "out_of_scope"})
+LEAST_QUESTIONS = 400
+LEAST_EXAMPLES = 120
+
+Question = tuple[str, str]
+
+
+def read(folder: Path) -> list[Question]:
+    """Return (intent, text) of each example in a folder of Rasa's NLU files."""
+    return [
+        (block["intent"], line.removeprefix("- ").strip())
+        for path in sorted(folder.glob("*.yml"))
+        for block in yaml.safe_load(path.read_text(encoding="utf-8"))["nlu"]
+        for line in block["examples"].splitlines()
+    ]
+
+
+QUESTIONS = read(ROOT / "tests" / "nlu")
+EXAMPLES = read(ROOT / "data" / "nlu")
+
+
+@lru_cache
+def understood() -> list[tuple[str, str, str]]:
+    """Return (intent wanted, intent understood, text) of each question."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    agent = Agent.load(max((ROOT / "models").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime))
+
+    async def parse() -> list[tuple[str, str, str]]:
+        assert agent.processor
+        found = []
+        for intent, text in QUESTIONS:
+            message = await agent.processor.parse_message(UserMessage(text))
+            found.append((intent, message["intent"]["name"], text))
+        return found
+
+    return asyncio.run(parse())
+
+
+def share(group: list[tuple[str, str, str]], faults: list[tuple[str, str, str]]) -> tuple[float, str]:
+    """Return the share of faults in a group, and the faults as lines."""
+    lines = "\n".join(f"  {wanted} -> {got}: {text}" for wanted, got, text in faults)
+    return len(faults) / len(group), f"{len(faults)} of {len(group)}:\n{lines}"
+
+
+def test_article_questions_are_understood() -> None:
+    group = [row for row in understood() if row[0] in ARTICLE_INTENTS]
+    faults, lines = share(group, [row for row in group if row[0] != row[1]])
+    assert faults <= 0.08, lines
+
+
+def test_few_article_questions_get_another_topic() -> None:
+    group = [row for row in understood() if row[0] in ARTICLE_INTENTS]
+    faults, lines = share(group, [row for row in group if row[0] != row[1] and row[1] in ARTICLE_INTENTS])
+    assert faults <= 0.03, lines
+
+
+def test_signs_of_an_emergency_are_seen() -> None:
+    group = [row for row in understood() if row[0] == "report_red_flag"]
+    faults, lines = share(group, [row for row in group if row[0] != row[1]])
+    assert faults <= 0.02, lines
+
+
+def test_what_is_refused_is_not_answered_from_the_article() -> None:
+    group = [row for row in understood() if row[0] in REFUSED]
+    faults, lines = share(group, [row for row in group if row[1] in ARTICLE_INTENTS])
+    assert faults <= 0.02, lines
+
+
+def test_told_pain_is_not_answered_from_the_article() -> None:
+    group = [row for row in understood() if row[0] == "describe_symptoms"]
+    faults, lines = share(group, [row for row in group if row[1] in ARTICLE_INTENTS])
+    assert faults <= 0.05, lines
+
+
+def test_conversation_is_understood() -> None:
+    known = ARTICLE_INTENTS | REFUSED | {"report_red_flag", "describe_symptoms"}
+    group = [row for row in understood() if row[0] not in known]
+    faults, lines = share(group, [row for row in group if row[0] != row[1]])
+    assert faults <= 0.08, lines
+
+
+def test_no_question_is_a_training_example() -> None:
+    taught = {_words(text) for _, text in [*EXAMPLES, *contrastive_examples(CONTRAST_FILE)]} - {""}
+    assert [text for _, text in QUESTIONS if _words(text) in taught] == []
+
+
+def test_there_are_enough_questions_of_every_intent() -> None:
+    domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    assert set(domain["intents"]) - {"nlu_fallback"} == {intent for intent, _ in QUESTIONS}
+    assert len({_words(text) for _, text in QUESTIONS}) >= LEAST_QUESTIONS
+
+
+@pytest.mark.parametrize("intent", sorted(ARTICLE_INTENTS))
+def test_every_article_intent_has_enough_examples(intent: str) -> None:
+    assert Counter(name for name, _ in EXAMPLES)[intent] >= LEAST_EXAMPLES
+
+
+def test_no_example_stands_under_two_intents() -> None:
+    intents: dict[str, set[str]] = {}
+    for intent, text in EXAMPLES:
+        intents.setdefault(_words(text) or text, set()).add(intent)
+    assert {text: names for text, names in intents.items() if len(names) > 1} == {}
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
