@@ -177,7 +177,7 @@ function Header({ clinic, conversation, close }: PanelProps) {
     fold();
   };
   return (
-    <header onKeyDown={escape}>
+    <div class="head" onKeyDown={escape}>
       <div class="name">
         <h2 id="title" tabIndex={-1}>
           {clinic.name}
@@ -210,7 +210,7 @@ function Header({ clinic, conversation, close }: PanelProps) {
           <b>Delete this chat</b> Here and on our server, now
         </button>
       </div>
-    </header>
+    </div>
   );
 }
 

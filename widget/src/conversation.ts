@@ -1,7 +1,7 @@
 import { Busy, Over, Refusal, Unreachable, type Said, type Server } from "./server";
 import type { Entry, State, States, Verdict } from "./state";
 
-const LONGEST_PAUSE = 15_000;
+const LONGEST_PAUSE = 8_000;
 const ENDED = "This chat was left alone for a while, so it has ended and was deleted.";
 const LOST = "The chat before this message has ended, so I no longer know what was said in it.";
 const DELETED = "This chat has been deleted.";
