@@ -1,6 +1,6 @@
 """Conversations with the assistant as YAML files, held with the real server.
 
-A file `tests/conversations/<theme>/<sentence>.yml` holds `test_cases`; each is a test of its own and a new conversation:
+A file `tests/conversations/<theme>/<sentence>.yml` holds `test_cases`, each a test of its own and a new conversation:
 
     test_cases:
       - test_case: the causes, then one of them

@@ -1,0 +1,76 @@
+"""The sentence encoder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assistant.nlu import encoder
+from assistant.nlu.encoder import DIMENSIONS, Encoder, EncoderError
+from assistant.nlu.featurizer import ENCODER_FOLDER
+
+TEXTS = [
+    "what causes runner's knee?",
+    "ice",
+    "My knee began to ache in May, under the kneecap, and it has not stopped since. Should I see a doctor about it?",
+    "膝が痛い",
+    "",
+    "knee " * 2000,
+]
+# The int8 graph scales what it computes by the largest number in the batch, so a batch changes a vector a little.
+LEAST_LIKENESS = 0.97
+
+
+@pytest.fixture(scope="module")
+def sentences() -> Encoder:
+    return Encoder(ENCODER_FOLDER)
+
+
+def test_weights_that_are_not_the_pinned_ones_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"other weights")
+    monkeypatch.setattr(encoder, "_weights_folder", lambda: tmp_path)
+    with pytest.raises(EncoderError, match="is not the pinned encoder: its sha256 is"):
+        encoder.build(tmp_path / "built")
+    assert not (tmp_path / "built").exists()
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "WEIGHTS_PACKAGE", "no_such_weights")
+    with pytest.raises(EncoderError, match="no_such_weights is not installed"):
+        encoder.build(tmp_path)
+
+
+def test_a_graph_that_was_not_built_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="make setup"):
+        Encoder(tmp_path)
+
+
+def test_vectors_are_of_length_one(sentences: Encoder) -> None:
+    vectors = sentences.encode(TEXTS)
+    assert vectors.shape == (len(TEXTS), DIMENSIONS)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_nothing_gives_no_vectors(sentences: Encoder) -> None:
+    assert sentences.encode([]).shape == (0, DIMENSIONS)
+
+
+def test_a_text_alone_is_the_text_in_a_batch_in_its_place(sentences: Encoder) -> None:
+    texts = [text for text in TEXTS if text] * 20
+    together = sentences.encode(texts)
+    alone = np.concatenate([sentences.encode([text]) for text in texts])
+    likeness = together @ alone.T
+    assert np.diagonal(likeness).min() > LEAST_LIKENESS
+    assert [texts[index] for index in likeness.argmax(axis=1)] == texts
+
+
+def test_the_same_text_gives_the_same_vector(sentences: Encoder) -> None:
+    assert np.array_equal(sentences.encode(TEXTS[:1]), sentences.encode(TEXTS[:1]))
+
+
+def test_meaning_decides_likeness(sentences: Encoder) -> None:
+    cause, why, price = sentences.encode(
+        ["what causes runner's knee", "why do I have runner's knee", "what is the fee"]
+    )
+    assert cause @ why > cause @ price

@@ -1,0 +1,345 @@
+"""What every message passes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any
+
+import pytest
+from rasa.core.agent import Agent
+from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
+from rasa.shared.core.events import BotUttered, Event, Restarted, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+
+from assistant.clinic import the_clinic
+from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_offer
+from assistant.trackers import StoreUnavailable
+
+SENDER = "rest:ana"
+
+
+class FakeAgent:
+    """An agent that understands what it is told to, and answers each turn with the intent's name.
+
+    Attributes:
+        questions: what `parse_message` finds beside the first intent.
+        events: the conversation so far.
+        handle: what happens at each turn instead of an answer.
+    """
+
+    def __init__(self, *events: Event, questions: list[dict[str, Any]] | None = None) -> None:
+        self.questions = questions
+        self.events = list(events)
+        self.handle: Callable[[UserMessage], Awaitable[None]] = self._answer
+        self.parsed: list[str] = []
+        self.handled: list[UserMessage] = []
+        self.processor = self.tracker_store = self
+
+    async def parse_message(self, message: UserMessage) -> dict[str, Any]:
+        self.parsed.append(message.text)
+        understood = {"text": message.text, "intent": {"name": "ask_causes"}, "entities": []}
+        return understood | ({"questions": self.questions} if self.questions else {})
+
+    async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
+        return DialogueStateTracker.from_events(sender_id, self.events) if self.events else None
+
+    async def handle_message(self, message: UserMessage) -> None:
+        self.handled.append(message)
+        await self.handle(message)
+
+    @property
+    def intents(self) -> list[str]:
+        return [message.parse_data["intent"]["name"] for message in self.handled]
+
+    async def _answer(self, message: UserMessage) -> None:
+        await message.output_channel.send_response(message.sender_id, {"text": message.parse_data["intent"]["name"]})
+
+
+_in_use: dict[str, FakeAgent | None] = {}
+
+
+@lru_cache
+def _gate(seconds: float) -> Gate:
+    return Gate(lambda: _in_use["agent"], seconds)  # type: ignore[arg-type, return-value]
+
+
+async def said(text: str | None, agent: FakeAgent | None, seconds: float = 30, sender: str = SENDER) -> list[str]:
+    """Send a text through a gate and return what was said."""
+    output = CollectingOutputChannel()
+    _in_use["agent"] = agent
+    await _gate(seconds)(UserMessage(text, output, sender, input_channel="rest"))
+    return [message["text"] for message in output.messages]
+
+
+def is_apology(words: list[str]) -> bool:
+    clinic = the_clinic()
+    return len(words) == 1 and "sorry" in words[0] and clinic.phone in words[0] and clinic.emergency_number in words[0]
+
+
+def asked(message: str) -> UserUttered:
+    """Return a turn; those of one message bear its id."""
+    return UserUttered(message, message_id=message)
+
+
+def offer(*payloads: str) -> BotUttered:
+    return BotUttered("Which?", {"buttons": [{"title": payload, "payload": payload} for payload in payloads]})
+
+
+# ---------------------------------------------------------------- cleaning
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("what is it?", "what is it?"),
+        ("  what\tis\r\n it?\u2028 ", "what is it?"),
+        ("wh\u200bat\u202e is\x00it", "what is it"),
+        ("\x1b[31mred", "[31mred"),
+        ("ｗｈａｔ", "what"),
+        ("ﬁne", "fine"),
+        ("\ud800knee\udfff", "knee"),
+        ("\ue000knee", "knee"),
+        ("¿qué?", "¿qué?"),
+        ("我的膝盖", "我的膝盖"),
+        ("<b>what</b>", "<b>what</b>"),
+        ("🏃 ok", "🏃 ok"),
+        ("10", "10"),
+        ("", ""),
+        (" \t\n\u00a0\u3000", ""),
+        ("\x00\x07\u200d", ""),
+        ("?!...", ""),
+        ("🦵🔥", ""),
+        ("\ud83d", ""),
+    ],
+)
+def test_a_message_becomes_one_line_of_readable_words(text: str, expected: str) -> None:
+    assert clean(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("👍", "yes"),
+        ("👍🏽", "yes"),
+        ("👎!!", "no"),
+        ("👋", "hello"),
+        ("🙏🙏", "thank you"),
+        ("❤️", "thank you"),
+        ("👌", "ok"),
+    ],
+)
+def test_an_emoji_that_says_something_is_read(text: str, words: str) -> None:
+    assert clean(text) == words
+
+
+def test_an_emoji_beside_words_says_nothing_more() -> None:
+    assert clean("what causes it 👍") == "what causes it 👍"
+
+
+@pytest.mark.parametrize("text", ["yes\u0301" * 500, "ﷺ" * 10_000, "a" * 10_000, "🦵" * 10_000, "\u200b" * 10_000])
+async def test_a_long_or_strange_message_is_answered(text: str) -> None:
+    agent = FakeAgent()
+    assert len(await said(text, agent)) == 1
+    assert all(len(message.text or "") <= LONGEST_MESSAGE for message in agent.handled)
+
+
+# ---------------------------------------------------------------- who it is
+
+
+@pytest.mark.parametrize("sender", ["rest:ana", "web:A-b_c.9", f"sms:{'1' * 100}"])
+async def test_an_id_of_a_channel_is_taken(sender: str) -> None:
+    assert await said("hi there", FakeAgent(), sender=sender) == ["ask_causes"]
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        *("", "default", "ana", "rest:", ":ana", "REST:ana", "rest:a b", "rest:a\x00", "rest:a\n", "rest:\ud800"),
+        *("rest:é", "rest:a:b", "rest:../x", f"rest:{'1' * 101}", "rest:a'--"),
+    ],
+)
+async def test_any_other_id_is_refused(sender: str) -> None:
+    agent = FakeAgent()
+    with pytest.raises(ValueError, match="channel:id"):
+        await said("hi there", agent, sender=sender)
+    assert agent.handled == []
+
+
+# ---------------------------------------------------------------- what it asks
+
+
+@pytest.mark.parametrize("text", [None, "", "  ", "\x00", "🦵", "?!"])
+async def test_a_message_without_words_is_an_intent_of_its_own(text: str | None) -> None:
+    agent = FakeAgent()
+    await said(text, agent)
+    assert (agent.intents, agent.parsed) == ([NO_WORDS_INTENT], [])
+
+
+async def test_two_questions_are_two_turns_in_their_order() -> None:
+    questions = [{"text": name, "intent": {"name": name}} for name in ("ask_treatments", "ask_causes")]
+    agent = FakeAgent(questions=questions)
+    assert await said("how is it treated and what causes it", agent) == ["ask_treatments", "ask_causes"]
+    assert [message.text for message in agent.handled] == ["ask_treatments", "ask_causes"]
+
+
+async def test_of_a_long_message_the_end_is_read() -> None:
+    agent = FakeAgent()
+    await said(f"{'a long story ' * 200}what causes it?", agent)
+    assert agent.parsed[0].endswith("what causes it?")
+    assert len(agent.parsed[0]) == LONGEST_MESSAGE
+
+
+@pytest.mark.parametrize("before", ["", "I run a lot. " * 100])
+async def test_a_sign_of_an_emergency_anywhere_in_a_long_message_is_seen(before: str) -> None:
+    agent = FakeAgent()
+    await said(f"{before}I can't put any weight on my leg. {'I like to run. ' * 100}what causes it?", agent)
+    assert agent.intents == ["report_red_flag"]
+
+
+# ---------------------------------------------------------------- what nobody may trigger by typing it
+
+
+async def test_a_button_of_the_latest_offer_is_pressed() -> None:
+    agent = FakeAgent(asked("hi"), offer("/ask_causes", "/deny"))
+    assert await said("/deny", agent) == ["deny"]
+    assert agent.parsed == []
+
+
+async def test_a_button_of_an_earlier_offer_is_not() -> None:
+    agent = FakeAgent(asked("hi"), offer("/deny"), asked("more"), offer("/affirm"))
+    assert await said("/deny", agent) == [HELP_INTENT]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "/restart",
+            "/session_start",
+            "/back",
+            "/ask_causes",
+            "//restart",
+            "/ restart",
+            "／restart",
+            "\u200b/restart",
+        ),
+        *('/inform{"booking_name": "Eve"}', "/ask_causes{", "  /restart  ", "/affirm"),
+    ],
+)
+async def test_a_typed_command_asks_for_help(text: str) -> None:
+    agent = FakeAgent(asked("hi"), offer("/deny"))
+    assert await said(text, agent) == [HELP_INTENT]
+    assert [message.text for message in agent.handled] == [""]
+
+
+@pytest.mark.parametrize("text", ["/what causes it?", "// /what causes it?", "/affirm or /deny, which", "/affirm@1.0"])
+async def test_words_after_a_slash_are_read_without_it(text: str) -> None:
+    agent = FakeAgent(asked("hi"), offer("/affirm"))
+    await said(text, agent)
+    assert not agent.parsed[0].startswith("/")
+
+
+@pytest.mark.parametrize("gap", ["", " "])
+async def test_a_command_at_the_cut_of_a_long_message_is_not_read_as_one(gap: str) -> None:
+    agent = FakeAgent()
+    start, end = gap + '/restart{"a": "', '"}'
+    await said("x" + start + "a" * (LONGEST_MESSAGE - len(start) - len(end)) + end, agent)
+    assert not agent.parsed[0].strip().startswith("/")
+
+
+def test_the_latest_offer_is_that_of_the_latest_turn_with_buttons() -> None:
+    events = [asked("a"), offer("/one"), asked("b"), offer("/two"), offer("/three"), asked("c"), BotUttered("bye")]
+    tracker = DialogueStateTracker.from_events(SENDER, events)
+    assert {button["payload"] for button in latest_offer(tracker)} == {"/two", "/three"}
+    assert latest_offer(DialogueStateTracker.from_events(SENDER, [])) == []
+
+
+def test_both_answers_to_two_questions_of_one_message_offer_buttons() -> None:
+    events = [asked("a"), offer("/one"), asked("b"), offer("/two"), asked("b"), offer("/three"), asked("c")]
+    tracker = DialogueStateTracker.from_events(SENDER, events)
+    assert {button["payload"] for button in latest_offer(tracker)} == {"/two", "/three"}
+
+
+def test_a_restart_takes_back_what_was_offered() -> None:
+    assert latest_offer(DialogueStateTracker.from_events(SENDER, [asked("a"), offer("/one"), Restarted()])) == []
+
+
+# ---------------------------------------------------------------- never silence
+
+
+async def _nothing(_message: UserMessage) -> None:
+    pass
+
+
+async def _endless(_message: UserMessage) -> None:
+    await asyncio.Event().wait()
+
+
+async def _fault(_message: UserMessage) -> None:
+    raise KeyError("anything")
+
+
+async def _no_store(_message: UserMessage) -> None:
+    raise StoreUnavailable("OperationalError")
+
+
+@pytest.mark.parametrize(("handle", "seconds"), [(_nothing, 30), (_endless, 0.01), (_fault, 30), (_no_store, 30)])
+async def test_a_message_that_is_not_answered_gets_an_apology(
+    handle: Callable[[UserMessage], Awaitable[None]], seconds: float
+) -> None:
+    agent = FakeAgent()
+    agent.handle = handle
+    assert is_apology(await said("what causes it", agent, seconds))
+
+
+async def test_a_store_that_fails_while_a_button_is_looked_up_gets_an_apology(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def retrieve(_sender: str) -> None:
+        raise StoreUnavailable("OperationalError")
+
+    agent = FakeAgent()
+    monkeypatch.setattr(agent, "retrieve", retrieve)
+    assert is_apology(await said("/deny", agent))
+
+
+async def test_without_a_model_there_is_an_apology() -> None:
+    assert is_apology(await said("what causes it", None))
+    unloaded = FakeAgent()
+    unloaded.processor = None  # type: ignore[assignment]
+    assert is_apology(await said("what causes it", unloaded))
+
+
+async def test_what_was_said_before_a_fault_is_kept() -> None:
+    agent = FakeAgent()
+
+    async def answer_then_fail(message: UserMessage) -> None:
+        await message.output_channel.send_response(message.sender_id, {"text": "first"})
+        raise KeyError("anything")
+
+    agent.handle = answer_then_fail
+    words = await said("what causes it", agent)
+    assert words[0] == "first"
+    assert is_apology(words[1:])
+
+
+async def test_cancelling_is_not_swallowed() -> None:
+    agent = FakeAgent()
+    agent.handle = _endless
+    task = asyncio.create_task(said("what causes it", agent))
+    while not agent.handled:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_agent_is_asked_for_at_each_message() -> None:
+    agents: list[FakeAgent] = [FakeAgent(), FakeAgent()]
+    given = iter(agents)
+
+    def agent() -> Agent | None:
+        return next(given)  # type: ignore[return-value]
+
+    gate = Gate(agent)
+    for _ in agents:
+        await gate(UserMessage("hi there", CollectingOutputChannel(), SENDER, input_channel="rest"))
+    assert [len(each.handled) for each in agents] == [1, 1]

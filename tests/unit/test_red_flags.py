@@ -1,0 +1,127 @@
+"""The patterns of an emergency."""
+
+import pytest
+
+from assistant.nlu.red_flags import RED_FLAGS_FILE, RedFlags
+
+
+@pytest.fixture(scope="module")
+def red_flags() -> RedFlags:
+    return RedFlags(RED_FLAGS_FILE)
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("I can't put any weight on my leg", "cannot bear weight"),
+        ("He CANNOT WALK since the match", "cannot bear weight"),
+        ("i can’t stand on it", "cannot bear weight"),
+        ("my knee looks deformed", "deformity"),
+        ("my kneecap popped out", "kneecap out"),
+        ("I think I broke my kneecap", "broken bone"),
+        ("I got hit by a car and my knee hurts", "bad accident"),
+        ("heard a pop and it is swollen like a balloon", "pop and swelling"),
+        ("my knee is locked", "locked"),
+        ("my knee is red and hot and I have a fever", "infection"),
+        ("it won't stop bleeding", "wound"),
+        ("my foot is numb and cold", "no feeling or circulation"),
+        ("my calf is swollen since the flight", "clot"),
+        ("chest pain and a sore knee", "chest and breathing"),
+        ("I lost control of my bladder", "bladder or bowel"),
+        ("her face is drooping", "stroke"),
+        ("my throat is swelling after the ibuprofen", "allergy or overdose"),
+        ("I want to kill myself", "self-harm"),
+        ("the pain is unbearable", "unbearable"),
+        ("there is a gap above my kneecap", "torn"),
+        ("should I call an ambulance", "emergency said outright"),
+    ],
+)
+def test_each_sign_is_found(red_flags: RedFlags, text: str, sign: str) -> None:
+    assert red_flags.find(text) == sign
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what exercises help? also my foot is completely numb and cold",
+        "Does ice help? I cannot put weight on my knee since yesterday",
+        "no fever but my knee is locked and won't straighten",
+        "It isn't swollen. I have chest pain though.",
+        "not sure what this is, my calf is red and swollen",
+    ],
+)
+def test_a_sign_beside_something_harmless_is_found(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.find(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no fever, no chills, no numbness",
+        "my knee is not locked and doesn't give way under me",
+        "I don't have chest pain",
+        "without any swelling of the calf",
+        "it has never popped out",
+        "no signs of a blood clot",
+        "the doctor ruled out a blood clot",
+        "it isn't hot or red and I have no fever",
+    ],
+)
+def test_a_denied_sign_is_none(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.find(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I dislocated my kneecap ten years ago",
+        "I broke my leg as a kid",
+        "I was hit by a car in 2009",
+        "history of blood clots, now just a dull ache on stairs",
+    ],
+)
+def test_what_was_long_ago_is_none(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.find(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "can runner's knee cause numbness in the foot",
+        "is a locked knee a sign of runner's knee?",
+        "could a blood clot feel like runner's knee",
+    ],
+)
+def test_a_question_about_nobody_is_none(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.find(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what causes runner's knee?",
+        "my knee hurts when I run",
+        "I can't walk down stairs without a bit of pain",
+        "knee pain after sitting at the movies",
+        "how do I book a visit",
+        "popping and clicking when I squat",
+        "",
+    ],
+)
+def test_a_harmless_message_is_none(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.find(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I tore my meniscus 3 years ago. Today I fell and can't put any weight on my leg",
+        "the pain is at 10 and I can't walk at all",
+        "around 9 at 10 pm I fell off a ladder and cannot stand",
+        "I used to run every day and now I have chest pain and can't breathe",
+        "my previous therapist was great. My calf is swollen and hot since my flight",
+        "Is there a number to call, chest pain and short of breath right now",
+    ],
+)
+def test_a_sign_of_today_beside_a_word_of_the_past_is_found(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.find(text)
