@@ -152,7 +152,7 @@ def latest_offer(tracker: DialogueStateTracker) -> list[dict[str, str]]:
     buttons: list[dict[str, str]] = []
     shown: list[dict[str, str]] = []
     message = None
-    for event in reversed(tracker.applied_events()):
+    for event in reversed(tracker.events):
         if isinstance(event, BotUttered):
             shown += event.data.get("buttons") or []
         elif isinstance(event, UserUttered):

@@ -154,6 +154,16 @@ async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connecti
         raise StoreUnavailable(error.__class__.__name__) from error
 
 
+def _session(tracker: DialogueStateTracker) -> list[Event]:
+    """Return the events since the latest restart or start of a session.
+
+    Rasa's own `applied_events` would leave out what was said while a form was open.
+    """
+    events = list(tracker.events_after_latest_restart())
+    starts = [index for index, event in enumerate(events) if isinstance(event, SessionStarted)]
+    return events[max(starts[-1] - 1, 0) :] if starts else events
+
+
 def _said_at_restart(tracker: DialogueStateTracker) -> list[Event]:
     """Return what the assistant said last when a restart followed it, so that its buttons can be pressed."""
     said: list[Event] = []
@@ -167,7 +177,7 @@ def _said_at_restart(tracker: DialogueStateTracker) -> list[Event]:
 
 def shortened(tracker: DialogueStateTracker) -> list[Event]:
     """Return events that leave the tracker as it is, with no more than its last `TURNS_KEPT` turns told in full."""
-    events = [*_said_at_restart(tracker), *tracker.applied_events()]
+    events = [*_said_at_restart(tracker), *_session(tracker)]
     turns = [index for index, event in enumerate(events) if isinstance(event, UserUttered)]
     if len(turns) <= TURNS_KEPT:
         return events
