@@ -143,6 +143,7 @@ function Panel({ clinic, conversation, close }: PanelProps) {
             key={entry.id}
             entry={entry}
             clinic={clinic}
+            sending={conversation.answering}
             chosen={index < lastVisitor ? entries.slice(index).find((each) => each.from === "visitor")?.payload : undefined}
             choose={index > lastVisitor ? choose : undefined}
             rate={(verdict) => conversation.rate(entry.id, verdict)}
@@ -158,7 +159,7 @@ function Panel({ clinic, conversation, close }: PanelProps) {
       </div>
       <Composer say={(text) => conversation.say(text)} />
       <p class="foot">
-        Automated, no diagnosis. Emergency? Call <a href={`tel:${clinic.emergency}`}>{clinic.emergency}</a>.
+        Not a diagnosis. Emergency? Call <a href={`tel:${clinic.emergency}`}>{clinic.emergency}</a>.
       </p>
     </div>
   );
@@ -233,6 +234,8 @@ function Banner({ clinic, conversation }: Omit<PanelProps, "close">) {
 interface MessageProps {
   entry: Entry;
   clinic: Clinic;
+  /** Whether what waits is on its way just now. */
+  sending: boolean;
   /** The payload that was chosen from this message's buttons. */
   chosen?: string;
   /** What choosing does, while there is a choice. */
@@ -242,7 +245,7 @@ interface MessageProps {
 
 const DELIVERY = { waiting: "Waiting to be sent", refused: "Not sent" };
 
-function Message({ entry, clinic, chosen, choose, rate }: MessageProps) {
+function Message({ entry, clinic, sending, chosen, choose, rate }: MessageProps) {
   if (entry.from === "notice") return <p class="entry notice">{entry.text}</p>;
   const time = new Date(entry.at);
   return (
@@ -250,7 +253,7 @@ function Message({ entry, clinic, chosen, choose, rate }: MessageProps) {
       <p class="about">
         {entry.from === "visitor" ? "You" : "Automated assistant"}{" "}
         <time dateTime={time.toISOString()}>{time.toLocaleTimeString([], { hour: "numeric", minute: "2-digit" })}</time>
-        {entry.delivery && <span> · {DELIVERY[entry.delivery]}</span>}
+        {entry.delivery && !(sending && entry.delivery === "waiting") && <span> · {DELIVERY[entry.delivery]}</span>}
       </p>
       <div class="bubble">
         <p>{entry.from === "visitor" ? entry.text : linked(entry.text, clinic)}</p>
