@@ -19,7 +19,7 @@ from assistant.nlu.decision import ARTICLE_INTENTS
 
 REFUSED = frozenset({"ask_beyond_article", "ask_clinic_admin", "ask_other_condition", "out_of_scope"})
 LEAST_QUESTIONS = 400
-# What was reached when the questions were last measured; README.md says what is aimed at. A change may not fall below it.
+# What was reached when last measured, which a change may not fall below; README.md says what is aimed at.
 MOST_ARTICLE_FAULTS = 0.105
 MOST_WRONG_TOPICS = 0.06
 MOST_UNSEEN_EMERGENCIES = 0.03
