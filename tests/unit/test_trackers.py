@@ -1,0 +1,297 @@
+"""The tracker store on SQLite, and what it keeps of a long conversation."""
+
+import itertools
+import logging
+import random
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import structlog
+from rasa.core.agent import Agent
+from rasa.core.processor import MessageProcessor
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import (
+    ActionExecuted,
+    ActiveLoop,
+    BotUttered,
+    Event,
+    Restarted,
+    SessionStarted,
+    SlotSet,
+    UserUttered,
+)
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.exceptions import RasaException
+
+from assistant import trackers
+from assistant.clinic import ROOT
+from assistant.gate import latest_offer
+from assistant.trackers import TURNS_KEPT, ConversationStore, StoreUnavailable, conversations, create_engine, shortened
+
+SENDER = "rest:ana"
+START: list[Event] = [ActionExecuted("action_session_start"), SessionStarted(), ActionExecuted("action_listen")]
+_NUMBERS = itertools.count()
+DOMAIN = Domain.load(str(ROOT / "domain.yml"))
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'conversations.db'}"
+
+
+@pytest.fixture
+def store(url: str) -> ConversationStore:
+    return ConversationStore(DOMAIN, url=url, clock=lambda: 1000.0)
+
+
+@pytest.fixture
+def locked(url: str, store: ConversationStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConversationStore]:
+    """A store that waits for nobody, while another process holds its database."""
+    monkeypatch.setattr(trackers, "_LOCK_SECONDS", 0)
+    impatient = ConversationStore(DOMAIN, url=url)
+    other = sqlite3.connect(url.removeprefix("sqlite:///"))
+    other.execute("BEGIN EXCLUSIVE")
+    yield impatient
+    other.close()
+
+
+@pytest.fixture(scope="module")
+def processor() -> MessageProcessor:
+    """The dialogue policies of the newest model."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    agent = Agent.load(max((ROOT / "models").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime))
+    assert agent.processor
+    return agent.processor
+
+
+def said(intent: str, text: str = "") -> UserUttered:
+    return UserUttered(text or intent, {"name": intent, "confidence": 1.0}, message_id=str(next(_NUMBERS)))
+
+
+def a_turn(intent: str, action: str) -> list[Event]:
+    words = BotUttered(action, {"buttons": [{"title": "More", "payload": f"/{intent}"}]})
+    return [said(intent), ActionExecuted(action), words, ActionExecuted("action_listen")]
+
+
+def turns(count: int) -> list[Event]:
+    return [event for _ in range(count) for event in a_turn("ask_causes", "utter_ask_causes")]
+
+
+def tracker_of(events: list[Event], sender: str = SENDER) -> DialogueStateTracker:
+    return DialogueStateTracker.from_events(sender, events, DOMAIN.slots)
+
+
+def state(tracker: DialogueStateTracker) -> dict[str, object]:
+    """Return all that a next action may rest on, but for the turns themselves."""
+    return {
+        "slots": tracker.current_slot_values(),
+        "loop": tracker.active_loop_name,
+        "action": tracker.latest_action_name,
+        "message": tracker.latest_message.text if tracker.latest_message else None,
+    }
+
+
+async def kept(store: ConversationStore, tracker: DialogueStateTracker) -> DialogueStateTracker:
+    """Save a conversation and read it again."""
+    await store.save(tracker)
+    read = await store.retrieve(tracker.sender_id)
+    assert read
+    return read
+
+
+# ---------------------------------------------------------------- kept and read again
+
+
+async def test_a_conversation_is_read_as_it_was_saved(store: ConversationStore) -> None:
+    events = [*START, *a_turn("greet", "utter_greet"), SlotSet("booking_name", "Ana Ruiz 🦵 \ud800 \x00")]
+    read = await kept(store, tracker_of(events))
+    assert [event.as_dict() for event in read.events] == [event.as_dict() for event in events]
+    assert read.get_slot("booking_name") == "Ana Ruiz 🦵 \ud800 \x00"
+
+
+async def test_another_process_reads_it(store: ConversationStore, url: str) -> None:
+    await store.save(tracker_of([*START, *turns(2)]))
+    read = await ConversationStore(DOMAIN, url=url).retrieve(SENDER)
+    assert read
+    assert len(read.events) == len([*START, *turns(2)])
+
+
+async def test_an_unknown_conversation_is_none(store: ConversationStore) -> None:
+    assert await store.retrieve("rest:nobody") is None
+
+
+async def test_saving_again_replaces_the_one_row(store: ConversationStore, url: str) -> None:
+    await store.save(tracker_of([*START, *turns(1)]))
+    await store.save(tracker_of([*START, *turns(2)]))
+    with create_engine(url).begin() as connection:
+        rows = connection.execute(sa.select(conversations.c.id, conversations.c.updated_at)).fetchall()
+    assert [tuple(row) for row in rows] == [(SENDER, 1000.0)]
+
+
+async def test_a_conversation_is_forgotten_altogether(store: ConversationStore) -> None:
+    await store.save(tracker_of([*START, *turns(1)]))
+    await store.save(tracker_of([*START, *turns(1)], "rest:bob"))
+    await store.delete(SENDER)
+    assert await store.retrieve(SENDER) is None
+    assert list(await store.keys()) == ["rest:bob"]
+
+
+async def test_conversations_do_not_mix(store: ConversationStore) -> None:
+    ids = ["rest:1", "web:1", "rest:01", "rest:1 ", "REST:1", "rest:%", "rest:_"]
+    for sender in ids:
+        await store.save(tracker_of([*START, SlotSet("booking_name", sender)], sender))
+    for sender in ids:
+        read = await store.retrieve(sender)
+        assert read
+        assert read.get_slot("booking_name") == sender
+    assert sorted(await store.keys()) == sorted(ids)
+
+
+@pytest.mark.parametrize("sender", ["", "a\x00b", "' OR 1=1 --", "🦵", "é" * 500, "../../etc/passwd", "a\nb"])
+async def test_a_strange_id_is_an_id(store: ConversationStore, sender: str) -> None:
+    await kept(store, tracker_of([*START, *turns(1)], sender))
+    assert list(await store.keys()) == [sender]
+
+
+async def test_an_id_that_no_database_takes_ends_nothing_but_its_message(store: ConversationStore) -> None:
+    with pytest.raises((ValueError, StoreUnavailable)):
+        await store.save(tracker_of([*START], "\ud800"))
+    await kept(store, tracker_of([*START, *turns(1)]))
+
+
+# ---------------------------------------------------------------- when the database fails
+
+
+async def test_a_locked_database_is_unavailable(locked: ConversationStore) -> None:
+    with pytest.raises(StoreUnavailable):
+        await locked.save(tracker_of([*START, *turns(1)]))
+
+
+async def test_a_database_without_its_table_is_unavailable(store: ConversationStore, url: str) -> None:
+    with create_engine(url).begin() as connection:
+        conversations.drop(connection)
+    with pytest.raises(StoreUnavailable):
+        await store.retrieve(SENDER)
+    with pytest.raises(StoreUnavailable):
+        await store.save(tracker_of([*START]))
+
+
+def test_unavailable_is_nothing_that_rasa_swallows() -> None:
+    assert not issubclass(StoreUnavailable, Exception)
+    assert not issubclass(StoreUnavailable, SystemExit)
+
+
+def test_a_database_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(RasaException, match="cannot be reached at start"):
+        ConversationStore(DOMAIN, url=f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}")
+
+
+async def test_an_error_does_not_tell_what_was_said(locked: ConversationStore) -> None:
+    with pytest.raises(StoreUnavailable) as error:
+        await locked.save(tracker_of([*START, SlotSet("booking_name", "Ana Ruiz")]))
+    assert "Ana" not in str(error.value)
+
+
+# ---------------------------------------------------------------- cut short
+
+
+def test_a_short_conversation_is_kept_whole() -> None:
+    events = [*START, *turns(TURNS_KEPT)]
+    assert shortened(tracker_of(events)) == events
+
+
+def test_a_long_conversation_keeps_its_last_turns() -> None:
+    tracker = tracker_of([*START, *turns(TURNS_KEPT + 5)])
+    short = tracker_of(shortened(tracker))
+    assert sum(isinstance(event, UserUttered) for event in short.events) == TURNS_KEPT
+    assert state(short) == state(tracker)
+    assert latest_offer(short) == latest_offer(tracker)
+
+
+async def test_slots_the_form_and_its_question_outlive_the_turns_that_set_them(store: ConversationStore) -> None:
+    form: list[Event] = [
+        said("book_appointment"),
+        ActionExecuted("booking_form"),
+        ActiveLoop("booking_form"),
+        SlotSet("booking_name", "Ana Ruiz"),
+        SlotSet("booking_contact", {"kind": "phone", "value": "+19495550133"}),
+        SlotSet("urgent", True),
+        SlotSet("requested_slot", "booking_time"),
+        ActionExecuted("action_listen"),
+    ]
+    tracker = tracker_of([*START, *form, *turns(50)])
+    read = await kept(store, tracker)
+    assert state(read) == state(tracker)
+    assert read.active_loop_name == "booking_form"
+    assert read.get_slot("requested_slot") == "booking_time"
+    assert read.get_slot("booking_contact") == {"kind": "phone", "value": "+19495550133"}
+
+
+async def test_a_form_that_was_left_stays_left(store: ConversationStore) -> None:
+    form = [said("book_appointment"), ActionExecuted("booking_form"), ActiveLoop("booking_form")]
+    left = [ActiveLoop(None), SlotSet("requested_slot", None), SlotSet("booking_status", "stopped")]
+    tracker = tracker_of([*START, *form, *left, ActionExecuted("action_listen"), *turns(50)])
+    assert state(await kept(store, tracker)) == state(tracker)
+
+
+async def test_a_slot_emptied_again_stays_empty(store: ConversationStore) -> None:
+    events = [SlotSet("booking_name", "Ana"), *turns(2), SlotSet("booking_name", None), *turns(50)]
+    assert (await kept(store, tracker_of([*START, *events]))).get_slot("booking_name") is None
+
+
+async def test_a_restart_forgets_all_but_its_buttons(store: ConversationStore) -> None:
+    words = BotUttered("We start afresh.", {"buttons": [{"title": "Signs", "payload": "/ask_symptoms"}]})
+    events = [*START, SlotSet("booking_name", "Ana"), *turns(3), said("restart"), ActionExecuted("action_restart")]
+    read = await kept(store, tracker_of([*events, words, Restarted(), ActionExecuted("action_listen")]))
+    assert read.get_slot("booking_name") is None
+    assert not any(isinstance(event, UserUttered) for event in read.events)
+    assert [button["payload"] for button in latest_offer(read)] == ["/ask_symptoms"]
+
+
+async def test_two_hundred_turns_stay_bounded(store: ConversationStore, url: str) -> None:
+    sizes = []
+    tracker = tracker_of(START)
+    for _ in range(200):
+        for event in a_turn("ask_causes", "utter_ask_causes"):
+            tracker.update(event)
+        tracker = await kept(store, tracker)
+        with create_engine(url).begin() as connection:
+            sizes.append(len(connection.execute(sa.select(conversations.c.events)).scalar()))
+    assert sum(isinstance(event, UserUttered) for event in tracker.events) == TURNS_KEPT
+    assert max(sizes[TURNS_KEPT + 1 :]) - min(sizes[TURNS_KEPT + 1 :]) < 0.01 * max(sizes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_next_action_is_that_of_the_whole_conversation(
+    store: ConversationStore, processor: MessageProcessor, seed: int
+) -> None:
+    chance = random.Random(seed)
+    intents = [
+        "tell_me_more",
+        "nlu_fallback",
+        "affirm",
+        "deny",
+        "delete_my_data",
+        "ask_causes",
+        "ask_treatments",
+        "stop",
+    ]
+    whole, short = tracker_of(START), tracker_of(START)
+    for _ in range(4 * TURNS_KEPT):
+        whole, short = tracker_of(list(whole.events)), await kept(store, short)
+        events: list[Event] = [said(chance.choice(intents))]
+        while events:
+            for tracker in (whole, short):
+                for event in events:
+                    tracker.update(event, DOMAIN)
+            action, _ = processor.predict_next_with_tracker_if_should(whole)
+            same, _ = processor.predict_next_with_tracker_if_should(short)
+            assert action.name() == same.name()
+            events = [ActionExecuted(action.name())]
+            if action.name() == "action_listen":
+                whole.update(events[0], DOMAIN)
+                short.update(events[0], DOMAIN)
+                events = []
