@@ -1,6 +1,6 @@
 # `make run` serves the assistant, `make test` runs every check; both set up and train what is not there yet.
 .DELETE_ON_ERROR:
-.PHONY: setup train run test lint format
+.PHONY: setup train run test lint format benchmark
 
 PORT ?= 5005
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -23,6 +23,9 @@ lint: .venv/.synced
 	$(IN) ruff check .
 	$(IN) ruff format --check .
 	$(IN) mypy
+
+benchmark: train
+	$(IN) RASA_TELEMETRY_ENABLED=false python -m benchmarks.understanding
 
 format: .venv/.synced
 	$(IN) ruff check --fix .
