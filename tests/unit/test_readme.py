@@ -17,7 +17,7 @@ def test_the_table_of_intents_is_that_of_the_domain() -> None:
 
 def test_the_commands_are_targets_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    commands = set(re.findall(r"`?make ([a-z]+)", README))
+    commands = set(re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE))
     assert commands
     assert {name for name in commands if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
 
