@@ -189,7 +189,7 @@ async def test_of_a_long_message_the_end_is_read() -> None:
     assert len(agent.parsed[0]) == LONGEST_MESSAGE
 
 
-@pytest.mark.parametrize("before", ["", "I run a lot. " * 100])
+@pytest.mark.parametrize("before", ["", "I run a lot. " * 100, "I ran a marathon last year. "])
 async def test_a_sign_of_an_emergency_anywhere_in_a_long_message_is_seen(before: str) -> None:
     agent = FakeAgent()
     await said(f"{before}I can't put any weight on my leg. {'I like to run. ' * 100}what causes it?", agent)
