@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import re
 from collections import Counter
 from functools import lru_cache
@@ -25,6 +26,8 @@ MOST_WRONG_TOPICS = 0.06
 MOST_UNSEEN_EMERGENCIES = 0.03
 MOST_REFUSED_ANSWERED = 0.025
 LEAST_EXAMPLES = 120
+# Of the words of a question and an example together, the share that both may have.
+MOST_ALIKE = 0.9
 
 Question = tuple[str, str]
 
@@ -108,6 +111,20 @@ def test_no_question_is_a_training_example() -> None:
     assert [text for _, text in QUESTIONS if _words(text) in taught] == []
 
 
+def test_no_question_is_nearly_a_training_example() -> None:
+    taught: dict[int, set[frozenset[str]]] = {}
+    for _, text in [*EXAMPLES, *contrastive_examples(CONTRAST_FILE)]:
+        taught.setdefault(len(_bag(text)), set()).add(_bag(text))
+    near = []
+    for _, text in QUESTIONS:
+        bag = _bag(text)
+        # Bags as alike as that are of nearly one size.
+        sizes = range(math.ceil(len(bag) * MOST_ALIKE), int(len(bag) / MOST_ALIKE) + 1) if bag else ()
+        if any(len(bag & other) / len(bag | other) >= MOST_ALIKE for size in sizes for other in taught.get(size, ())):
+            near.append(text)
+    assert near == []
+
+
 def test_there_are_enough_questions_of_every_intent() -> None:
     domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
     assert set(domain["intents"]) - {"nlu_fallback"} == {intent for intent, _ in QUESTIONS}
@@ -128,3 +145,8 @@ def test_no_example_stands_under_two_intents() -> None:
 
 def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _bag(text: str) -> frozenset[str]:
+    """Return the words of a text whatever their order, "you're" and "youre" being one."""
+    return frozenset(_words(text.replace("'", "").replace("’", "")).split())

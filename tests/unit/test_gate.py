@@ -260,8 +260,9 @@ def test_both_answers_to_two_questions_of_one_message_offer_buttons() -> None:
     assert {button["payload"] for button in latest_offer(tracker)} == {"/two", "/three"}
 
 
-def test_a_restart_takes_back_what_was_offered() -> None:
-    assert latest_offer(DialogueStateTracker.from_events(SENDER, [asked("a"), offer("/one"), Restarted()])) == []
+def test_a_restart_offers_its_own_buttons_alone() -> None:
+    events = [asked("a"), offer("/one"), asked("restart"), offer("/two"), Restarted()]
+    assert [button["payload"] for button in latest_offer(DialogueStateTracker.from_events(SENDER, events))] == ["/two"]
 
 
 # ---------------------------------------------------------------- never silence
