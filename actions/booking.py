@@ -47,6 +47,12 @@ _FORM_INTENTS = frozenset(
 _SURELY = 0.6
 _FAILURES_BEFORE_HELP = 2
 _BACK = re.compile(r"\b(go|one|step) back\b|^\W*back\W*$|\bprevious\b", re.IGNORECASE)
+_YES = re.compile(
+    r"^\W*(/affirm|y|ye[psa]h?|yes\w*|yup|ya|sure|ok(ay)?|please|send|go (ahead|for it)|correct|right|good|great"
+    r"|perfect|fine|confirm\w*|do it|try|again|absolutely|definitely|of course|looks"
+    r"|that('?s| is) (right|correct|fine|good|it))\b",
+    re.IGNORECASE,
+)
 _SKIP = re.compile(r"^\W*(skip|pass|none|nothing|not sure|no idea|dont know|rather not( say)?)\W*$", re.IGNORECASE)
 
 
@@ -149,6 +155,8 @@ class _Turn:
         if self._requested in _OPTIONAL and _SKIP.search(self._text):
             return _NOT_SAID
         if self._requested == _NAME:
+            if self._intent == "affirm":
+                raise DetailError("name_unclear")
             return parse_name(self._text)
         if self._requested == _CONTACT:
             return _plain(parse_contact(self._text, self._clinic))
@@ -162,9 +170,9 @@ class _Turn:
         return parse_reason(offered_reason(self._tracker, self._responses) if self._intent == "affirm" else self._text)
 
     def _confirmed_or_corrected(self) -> dict[str, Any]:
-        if self._requested == _CONFIRMATION and self._intent == "affirm":
+        if self._requested == _CONFIRMATION and self._intent == "affirm" and _YES.search(self._text):
             return {_CONFIRMATION: "send", "booking_status": "ready"}
-        if self._requested == _CONFIRMATION and self._intent == "deny":
+        if self._requested == _CONFIRMATION and self._intent in ("affirm", "deny"):
             raise DetailError("correction_unclear")
         known = _details(self._tracker)
         try:

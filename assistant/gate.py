@@ -96,7 +96,7 @@ class Gate:
             await agent.handle_message(_turn_of(message, _understood(text[:LONGEST_MESSAGE], RED_FLAG_INTENT)))
         else:
             # Of a story that is too long, the end is where people ask.
-            message.text = text[-LONGEST_MESSAGE:]
+            message.text = text[-LONGEST_MESSAGE:].lstrip("/ ")
             understood = await agent.processor.parse_message(message)
             for question in understood.get(QUESTIONS_KEY) or [understood]:
                 await agent.handle_message(_turn_of(message, {**understood, **question}))
@@ -114,9 +114,14 @@ class Gate:
             await self._turn(message)
 
     async def _apologise(self, message: UserMessage) -> None:
-        """Apologise outside the conversation, which leaves no trace in the tracker."""
+        """Say that something failed, or to get care where the message tells of an emergency.
+
+        This is said outside the conversation and leaves no trace in the tracker.
+        """
+        urgent = self._red_flags.find((message.text or "")[:_LONGEST_SCAN])
+        response = f"utter_{RED_FLAG_INTENT}" if urgent else "utter_apology"
         tracker = DialogueStateTracker.from_events(message.sender_id, [])
-        words = await self._responses.generate("utter_apology", tracker, message.output_channel.name())
+        words = await self._responses.generate(response, tracker, message.output_channel.name())
         if words:
             await message.output_channel.send_response(message.sender_id, words)
 
@@ -151,16 +156,16 @@ def latest_offer(tracker: DialogueStateTracker) -> list[dict[str, str]]:
     """Return the buttons shown in answer to the latest message that brought any."""
     buttons: list[dict[str, str]] = []
     shown: list[dict[str, str]] = []
-    message = None
+    message, is_found = None, False
     for event in reversed(tracker.events):
         if isinstance(event, BotUttered):
             shown += event.data.get("buttons") or []
         elif isinstance(event, UserUttered):
-            if message is not None and event.message_id != message:
+            if is_found and (event.message_id is None or event.message_id != message):
                 break
             # Two questions of one message are two turns with one id.
             if shown:
-                message = event.message_id
+                message, is_found = event.message_id, True
             buttons, shown = buttons + shown, []
     return buttons or shown
 

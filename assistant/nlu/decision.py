@@ -81,7 +81,7 @@ class Decision(GraphComponent):
             # How sure a clause must be to count as a question of its own.
             "clause_threshold": 0.6,
             # An emergency is believed at this confidence, even where another intent is likelier.
-            "emergency_threshold": 0.3,
+            "emergency_threshold": 0.4,
             # A clause torn from its story must be surer.
             "emergency_clause_threshold": 0.85,
         }

@@ -20,8 +20,9 @@ SIGN_KEY = "red_flag"
 
 # A denial reaches a few words on, but not across "but" or the end of a clause.
 _DENIED = re.compile(
-    r"\b(no|not|isnt|is not|arent|wasnt|without|never|dont|doesnt|didnt|havent|hasnt|neither|nor|zero|nothing"
-    r"|negative for|ruled out|rather than|any sign of|afraid of|fear of|if i couldnt|if it)\b"
+    r"\b(no(?! idea)|not(?! (sure|only|just))|isnt|is not|arent|wasnt|without|never"
+    r"|dont(?! know)|doesnt|didnt|havent|hasnt"
+    r"|neither|nor|zero|nothing|negative for|ruled out|rather than|any sign of|afraid of|fear of|if i couldnt|if it)\b"
     r"(?:(?!\b(?:but|however|except|though|yet)\b)[^.;!?]){0,40}$"
 )
 _DENIED_WITHIN = re.compile(
@@ -31,11 +32,13 @@ _DENIED_WITHIN = re.compile(
 _LONG_AGO = re.compile(
     r"\b(\d+|an?|two|three|few|several|many|some|couple of) (years?|yrs?|months?) (ago|back)\b|\byears (ago|back)\b"
     r"|\blast (year|summer|winter|spring|autumn|fall)\b|\bas a (kid|child|teen\w*)\b|\bin (19|20)\d\d\b|\b(19|20)\d\d,"
-    r"|\b(when i was|at) \d\d\b|\bused to\b|\bin the past\b|\bback in\b|\bhistory of\b|\bprevious\w*\b|\bsince school\b"
+    r"|\bwhen i was \d\d\b|\bused to\b|\bin the past\b|\bback in\b|\bhistory of\b|\bprevious\w*\b|\bsince school\b"
     r"|\ball (mended|healed|good since|gone)\b|\bturned out (to be )?(nothing|fine|ok)\b|\bgot checked out\b"
     r"|\b(scan|ultrasound|xray|x ray)\w* (was |is |all |came back )?clear\b"
     r"|\bin (january|february|march|april|may|june|july|spring)\b"
 )
+_NOW = re.compile(r"\b(now|today|tonight|this (morning|afternoon|evening)|right now|suddenly|since yesterday)\b")
+_SENTENCE_END = re.compile(r"[.!?;]")
 _GENERAL = re.compile(
     r"^(can|could|does|do|is|will|would|may|might|how|what|when|why|are)\b(?!.*\b(i|ive|im|my|me|mine|he|she|his|her|him"
     r"|hes|shes|we|our|us|it just|just)\b)"
@@ -57,13 +60,20 @@ class RedFlags:
     def find(self, text: str) -> str | None:
         """Return the name of the sign found in `text`, or None."""
         plain = _plain(text)
-        if _GENERAL.match(plain) or _LONG_AGO.search(plain):
-            return None
         for sign, pattern in self._patterns:
             for match in pattern.finditer(plain):
-                if not (_DENIED.search(plain[: match.start()]) or _DENIED_WITHIN.search(match[0])):
+                sentence = _sentence_around(plain, match)
+                is_harmless = not _NOW.search(sentence) and (_GENERAL.match(sentence) or _LONG_AGO.search(sentence))
+                is_denied = _DENIED.search(plain[: match.start()]) or _DENIED_WITHIN.search(match[0])
+                if not (is_harmless or is_denied):
                     return sign
         return None
+
+
+def _sentence_around(text: str, match: re.Match[str]) -> str:
+    start = max(text.rfind(mark, 0, match.start()) for mark in ".!?;") + 1
+    end = _SENTENCE_END.search(text, match.end())
+    return text[start : end.start() if end else len(text)].strip()
 
 
 def _plain(text: str) -> str:
