@@ -276,6 +276,10 @@ class WebsiteChannel(InputChannel):
         output = WebsiteOutput(message)
         await Gate.of(app)(UserMessage(text, output, self._conversation(session), input_channel=self.name()))
         await self._sessions.keep(session, message, output.said)
+        # Cleared after the message was let in and before its turn began.
+        if await self._sessions.of(self._sessions.token(session)) is None:
+            await _store(app).delete(self._conversation(session))
+            await self._sessions.close([session])
         return output.said
 
     async def _forget(self, app: Sanic, sessions: list[str]) -> None:
