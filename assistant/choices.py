@@ -41,8 +41,11 @@ def offer(said: Iterable[Mapping[str, Any]]) -> list[Button]:
 
 
 def key(payload: str) -> str:
-    """Return what a platform may carry for a button: its payload, or a digest of one that is longer than 64 bytes."""
-    if len(payload.encode()) <= LONGEST_KEY:
+    """Return what a platform may carry for a button: its payload, or a digest of one that is longer than 64 bytes.
+
+    A payload of plain words becomes a digest too, since an old button must not speak where it is not on offer.
+    """
+    if payload.startswith("/") and len(payload.encode()) <= LONGEST_KEY:
         return payload
     return f"/{hashlib.sha256(payload.encode()).hexdigest()[:32]}"
 

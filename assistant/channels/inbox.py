@@ -23,6 +23,7 @@ class Incoming:
         details: what the connector needs to answer it, such as a chat's id. Encrypted where it is kept, as the text is.
         wish: the person wants nothing sent any more ("silence"), or to be written to again ("speech"). Such a message
             is not answered.
+        reply: what is said to it instead of the assistant's answer, outside the conversation; plain text.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Incoming:
     contact: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
     wish: Wish | None = None
+    reply: str | None = None
 
 
 class Inbox:
