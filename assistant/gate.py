@@ -1,6 +1,7 @@
 """The gate: what every message of every channel passes before it becomes a turn of a conversation."""
 
 import asyncio
+import itertools
 import logging
 import re
 import unicodedata
@@ -19,7 +20,7 @@ from assistant.clinic import ROOT
 from assistant.nlu.decision import QUESTIONS_KEY, RED_FLAG_INTENT
 from assistant.nlu.red_flags import RED_FLAGS_FILE, RedFlags
 from assistant.responses import ClinicResponses
-from assistant.trackers import StoreUnavailable
+from assistant.trackers import StoreUnavailable, conversation_store
 
 logger = logging.getLogger(__name__)
 
@@ -88,30 +89,37 @@ class Gate:
         agent = self._agent()
         if agent is None or agent.processor is None:
             raise RuntimeError("no model is loaded")
-        if not text:
-            await agent.handle_message(_turn_of(message, _understood("", NO_WORDS_INTENT)))
-        elif text.startswith("/"):
-            await self._choice(text, message, agent)
-        elif len(text) > LONGEST_MESSAGE and self._red_flags.find(text[:_LONGEST_SCAN]):
-            await agent.handle_message(_turn_of(message, _understood(text[:LONGEST_MESSAGE], RED_FLAG_INTENT)))
-        else:
-            # Of a story that is too long, the end is where people ask.
-            message.text = text[-LONGEST_MESSAGE:].lstrip("/ ")
-            understood = await agent.processor.parse_message(message)
-            for question in understood.get(QUESTIONS_KEY) or [understood]:
-                await agent.handle_message(_turn_of(message, {**understood, **question}))
+        async with agent.lock_store.lock(message.sender_id):
+            # A message that comes again, since the server that answered it ended, is not gone through twice.
+            said = await conversation_store(agent).said(message.sender_id, message.message_id)
+            for words in itertools.chain(*said):
+                await message.output_channel.send_response(message.sender_id, words)
+            for turn in (await self._turns(text, message, agent))[len(said) :]:
+                await agent.processor.handle_message(turn)
 
-    async def _choice(self, text: str, message: UserMessage, agent: Agent) -> None:
+    async def _turns(self, text: str, message: UserMessage, agent: Agent) -> list[UserMessage]:
+        """Return a message as the turns it makes: one for each of its questions."""
+        if not text:
+            return [_turn_of(message, _understood("", NO_WORDS_INTENT))]
+        if text.startswith("/"):
+            return await self._choice(text, message, agent)
+        if len(text) > LONGEST_MESSAGE and self._red_flags.find(text[:_LONGEST_SCAN]):
+            return [_turn_of(message, _understood(text[:LONGEST_MESSAGE], RED_FLAG_INTENT))]
+        # Of a story that is too long, the end is where people ask.
+        message.text = text[-LONGEST_MESSAGE:].lstrip("/ ")
+        understood = await agent.processor.parse_message(message)
+        questions = understood.get(QUESTIONS_KEY) or [understood]
+        return [_turn_of(message, {**understood, **question}) for question in questions]
+
+    async def _choice(self, text: str, message: UserMessage, agent: Agent) -> list[UserMessage]:
         """Take a button's payload, when it is one of the latest offer."""
         tracker = await agent.tracker_store.retrieve(message.sender_id)
         offered = latest_offer(tracker) if tracker else []
         if text in {button["payload"] for button in offered}:
-            await agent.handle_message(_turn_of(message, _understood(text, text.lstrip("/"))))
-        elif _COMMAND.fullmatch(text):
-            await agent.handle_message(_turn_of(message, _understood("", HELP_INTENT)))
-        else:
-            message.text = text.lstrip("/ ")
-            await self._turn(message)
+            return [_turn_of(message, _understood(text, text.lstrip("/")))]
+        if _COMMAND.fullmatch(text):
+            return [_turn_of(message, _understood("", HELP_INTENT))]
+        return await self._turns(clean(text.lstrip("/ ")), message, agent)
 
     async def _apologise(self, message: UserMessage) -> None:
         """Say that something failed, or to get care where the message tells of an emergency.

@@ -6,9 +6,11 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from contextvars import ContextVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
+from rasa.core.agent import Agent
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import TrackerStore
 from rasa.shared.core.domain import Domain
@@ -41,6 +43,29 @@ conversations = sa.Table(
     sa.Column("events", sa.Text, nullable=False),
     sa.Column("updated_at", sa.Float, nullable=False, index=True),
 )
+# What was said to the latest message of a conversation: a list for each of its turns.
+_answers = sa.Table(
+    "conversation_answers",
+    _metadata,
+    sa.Column("conversation", sa.String(128), primary_key=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+)
+# Any number will do, as long as nothing else in the database takes the same one.
+_CREATION_LOCK = 7_360_312
+
+Message = dict[str, Any]
+
+
+class _Read(NamedTuple):
+    """What the running task has read or written last: of which conversation, from when, and how many events."""
+
+    conversation: str
+    updated_at: float | None
+    events: int
+
+
+_read: ContextVar[_Read | None] = ContextVar("_read", default=None)
 
 
 class StoreUnavailable(BaseException):
@@ -54,7 +79,8 @@ class ConversationStore(TrackerStore):
     """Keeps each conversation in one row of SQLite or PostgreSQL (`DATABASE_URL`).
 
     A conversation is cut to its slots, its active form and its last `TURNS_KEPT` turns, so that a turn costs the same
-    however long people talk.
+    however long people talk. What another server has written since a task read a conversation is never overwritten:
+    `save` raises StoreUnavailable instead. An event broker learns of events once they are written.
     """
 
     def __init__(
@@ -68,39 +94,70 @@ class ConversationStore(TrackerStore):
         self._clock = clock
         self._engine = create_engine(kwargs.get("url") or database_url())
         try:
-            _metadata.create_all(self._engine)
+            with self._engine.begin() as connection:
+                create_all(_metadata, connection)
         except sa.exc.SQLAlchemyError as error:
             raise RasaException(
                 f"The conversation store cannot be reached at start: {error.__class__.__name__}."
             ) from error
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
-        query = sa.select(conversations.c.events).where(conversations.c.id == sender_id)
-        stored = await self._in_thread(lambda connection: connection.execute(query).scalar())
+        query = sa.select(conversations.c.events, conversations.c.updated_at).where(conversations.c.id == sender_id)
+        stored = await self._in_thread(lambda connection: connection.execute(query).first())
         if stored is None or self.domain is None:
+            _read.set(_Read(sender_id, None, 0))
             return None
-        return DialogueStateTracker.from_dict(sender_id, json.loads(stored), self.domain.slots)
+        tracker = DialogueStateTracker.from_dict(sender_id, json.loads(stored.events), self.domain.slots)
+        _read.set(_Read(sender_id, stored.updated_at, len(tracker.events)))
+        return tracker
 
     async def save(self, tracker: DialogueStateTracker) -> None:
-        await self.stream_events(tracker)
+        read = _read.get()
+        if read is None or read.conversation != tracker.sender_id:
+            await self.retrieve(tracker.sender_id)
+            read = cast(_Read, _read.get())
         row = {
             "events": json.dumps([event.as_dict() for event in shortened(tracker)]),
             "updated_at": self._clock(),
         }
+        message, said = _latest_turn(tracker)
 
         def write(connection: sa.engine.Connection) -> None:
-            changed = connection.execute(
-                sa.update(conversations).where(conversations.c.id == tracker.sender_id).values(**row)
-            )
-            if not changed.rowcount:
+            if read.updated_at is None:
                 connection.execute(sa.insert(conversations).values(id=tracker.sender_id, **row))
+            elif not connection.execute(
+                sa.update(conversations)
+                .where(conversations.c.id == tracker.sender_id, conversations.c.updated_at == read.updated_at)
+                .values(**row)
+            ).rowcount:
+                raise StoreUnavailable("another server has gone on with the conversation")
+            if message:
+                turns = _said(connection, tracker.sender_id, message)
+                connection.execute(sa.delete(_answers).where(_answers.c.conversation == tracker.sender_id))
+                connection.execute(
+                    sa.insert(_answers).values(
+                        conversation=tracker.sender_id, message=message, said=json.dumps([*turns, said])
+                    )
+                )
 
         await self._in_thread(write)
+        _read.set(_Read(tracker.sender_id, row["updated_at"], len(tracker.events)))
+        if self.event_broker:
+            new = list(tracker.events)[read.events :]
+            await self._stream_new_events(self.event_broker, new, tracker.sender_id)
+
+    async def said(self, sender_id: str, message: str) -> list[list[Message]]:
+        """Return what each turn said to a message, when it is the latest that the conversation has gone through."""
+        return await self._in_thread(lambda connection: _said(connection, sender_id, message))
 
     async def delete(self, sender_id: str) -> None:
         """Forget a conversation altogether."""
-        statement = sa.delete(conversations).where(conversations.c.id == sender_id)
-        await self._in_thread(lambda connection: connection.execute(statement))
+
+        def erase(connection: sa.engine.Connection) -> None:
+            connection.execute(sa.delete(conversations).where(conversations.c.id == sender_id))
+            connection.execute(sa.delete(_answers).where(_answers.c.conversation == sender_id))
+
+        await self._in_thread(erase)
 
     async def keys(self) -> Iterable[str]:
         return await self._in_thread(
@@ -109,6 +166,19 @@ class ConversationStore(TrackerStore):
 
     async def _in_thread(self, work: Callable[[sa.engine.Connection], Result]) -> Result:
         return await in_thread(self._engine, work)
+
+
+def conversation_store(agent: Agent) -> ConversationStore:
+    """Return the tracker store that Rasa's agent wraps."""
+    store: ConversationStore = getattr(agent.tracker_store, "_tracker_store", agent.tracker_store)
+    return store
+
+
+def create_all(metadata: sa.MetaData, connection: sa.engine.Connection) -> None:
+    """Make the tables that are missing; several servers may do so at once."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATION_LOCK)))
+    metadata.create_all(connection)
 
 
 def database_url() -> str:
@@ -152,6 +222,23 @@ async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connecti
         return await asyncio.to_thread(run)
     except sa.exc.SQLAlchemyError as error:
         raise StoreUnavailable(error.__class__.__name__) from error
+
+
+def _said(connection: sa.engine.Connection, conversation: str, message: str) -> list[list[Message]]:
+    query = sa.select(_answers.c.said).where(_answers.c.conversation == conversation, _answers.c.message == message)
+    said = connection.execute(query).scalar()
+    return json.loads(said) if said else []
+
+
+def _latest_turn(tracker: DialogueStateTracker) -> tuple[str | None, list[Message]]:
+    """Return the id of the latest message, or None, and what was said since."""
+    said: list[Message] = []
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            return event.message_id, said
+        if isinstance(event, BotUttered):
+            said.insert(0, event.message())
+    return None, said
 
 
 def _session(tracker: DialogueStateTracker) -> list[Event]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.packages import PackageUnavailable, install
+
 _INSTALLED = Path("/usr/lib/postgresql")
 
 
@@ -15,49 +17,85 @@ class PostgresUnavailable(Exception):
     """No PostgreSQL server can be started here; the message says why."""
 
 
+class Postgres:
+    """A private server with its own files, on a unix socket; it must be closed.
+
+    Attributes:
+        url: of its first database.
+    """
+
+    def __init__(self) -> None:
+        """Make its files.
+
+        Raises:
+            PostgresUnavailable: it is neither installed nor can be.
+        """
+        self._programs = _programs()
+        # Directly below /tmp: the path of a unix socket has at most 107 characters.
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self.url = f"postgresql://postgres@/postgres?host={self._folder}"
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, "postgres", "postgres")
+        data = ("-D", self._folder / "data")
+        _run(self._programs / "initdb", *data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+
+    def start(self) -> None:
+        """Start it, with the data it had when it was stopped."""
+        settings = f"-c listen_addresses='' -k {self._folder} -c fsync=off -c max_connections=200"
+        self._control("-o", settings, "-l", self._folder / "log", "-w", "start")
+
+    def stop(self) -> None:
+        """End it at once, as a crash does; what was committed stays."""
+        self._control("-m", "immediate", "-w", "stop")
+
+    def close(self) -> None:
+        """Remove its files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _control(self, *words: object) -> None:
+        _run(self._programs / "pg_ctl", "-D", self._folder / "data", *words)
+
+
 @contextmanager
-def server() -> Iterator[str]:
-    """Start a private server, with its own files, on a unix socket; yield the URL of its first database.
+def running() -> Iterator[Postgres]:
+    """Start a private server and end it.
 
     Raises:
         PostgresUnavailable: it is neither installed nor can be, or does not start.
     """
-    programs = _programs()
-    # Directly below /tmp: the path of a unix socket has at most 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    data = folder / "data"
+    database = Postgres()
     try:
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
-        _run(programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        settings = f"-c listen_addresses='' -k {folder} -c fsync=off -c max_connections=200"
-        _run(programs / "pg_ctl", "-D", data, "-o", settings, "-l", folder / "log", "-w", "start")
+        database.start()
         try:
-            yield f"postgresql://postgres@/postgres?host={folder}"
+            yield database
         finally:
-            _run(programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+            database.stop()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        database.close()
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Start a private server; yield the URL of its first database.
+
+    Raises:
+        PostgresUnavailable: it is neither installed nor can be, or does not start.
+    """
+    with running() as database:
+        yield database.url
 
 
 def _programs() -> Path:
     found = sorted(_INSTALLED.glob("*/bin/initdb"))
     if not found:
-        _install()
+        try:
+            install("postgresql")
+        except PackageUnavailable as error:
+            raise PostgresUnavailable(str(error)) from error
         found = sorted(_INSTALLED.glob("*/bin/initdb"))
     if not found:
         raise PostgresUnavailable("PostgreSQL is not installed below /usr/lib/postgresql")
     return found[-1].parent
-
-
-def _install() -> None:
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise PostgresUnavailable("PostgreSQL is missing: run `apt-get install postgresql` as root")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "-y", "--no-install-recommends", "postgresql"]):
-        done = subprocess.run(["apt-get", "-q", *command], env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise PostgresUnavailable(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
 
 
 def _run(*command: object) -> None:

@@ -25,19 +25,21 @@ class ServerError(Exception):
 
 @dataclass
 class Server:
-    """A process of this project that listens on a port of 127.0.0.1.
+    """A process that listens on a port of 127.0.0.1, one of this project unless told otherwise.
 
     Attributes:
-        command: what follows `python -m`, with "{port}" for the port.
+        command: what follows `program`, with "{port}" for the port.
         ready: the path that answers 200 once the server can be used.
         log: where its output goes, appended at each start.
         environment: variables beside those of the tests; a value may hold "{port}".
+        program: what is run, `python -m` by default.
     """
 
     command: list[str]
     ready: str
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (sys.executable, "-m")
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -52,7 +54,7 @@ class Server:
         """
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *(word.format(port=self.port) for word in self.command)],
+                [*self.program, *(word.format(port=self.port) for word in self.command)],
                 cwd=ROOT,
                 env={**os.environ, **{name: value.format(port=self.port) for name, value in self.environment.items()}},
                 stdout=log,
@@ -68,6 +70,10 @@ class Server:
     def kill(self) -> None:
         """End it at once, as a crash does."""
         self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end, as a rolling update does, and wait until it has."""
+        self._end(signal.SIGTERM)
 
     def pause(self) -> None:
         """Freeze it: connections are taken and nothing is answered."""

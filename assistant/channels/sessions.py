@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import sqlalchemy as sa
 
-from assistant.trackers import in_thread
+from assistant.trackers import create_all, in_thread
 
 _ALGORITHM = "HS256"
 _AUDIENCE = "website"
@@ -57,7 +57,7 @@ class Sessions:
 
     async def prepare(self) -> None:
         """Make the tables that are missing."""
-        await in_thread(self._engine, _metadata.create_all)
+        await in_thread(self._engine, lambda connection: create_all(_metadata, connection))
 
     async def open(self) -> str:
         """Begin a session and return its id."""
@@ -93,13 +93,15 @@ class Sessions:
         return None if said is None else json.loads(said)
 
     async def keep(self, session: str, message: str, said: Reply) -> None:
-        """Keep what was said to a message, and let the session last `seconds` from now."""
+        """Keep what was said to a message, unless another server has, and let the session last `seconds` from now."""
+        known = sa.select(_replies.c.message).where(_replies.c.session == session, _replies.c.message == message)
 
         def write(connection: sa.engine.Connection) -> None:
             connection.execute(
                 sa.update(_sessions).where(_sessions.c.id == session).values(expires_at=self._clock() + self.seconds)
             )
-            connection.execute(sa.insert(_replies).values(session=session, message=message, said=json.dumps(said)))
+            if connection.execute(known).first() is None:
+                connection.execute(sa.insert(_replies).values(session=session, message=message, said=json.dumps(said)))
 
         await in_thread(self._engine, write)
 

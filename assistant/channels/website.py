@@ -21,7 +21,7 @@ from assistant.channels.sessions import Reply, Sessions
 from assistant.clinic import ROOT, the_clinic
 from assistant.gate import Gate
 from assistant.secret import secret
-from assistant.trackers import ConversationStore, StoreUnavailable, create_engine, database_url
+from assistant.trackers import StoreUnavailable, conversation_store, create_engine, database_url
 
 logger = logging.getLogger(__name__)
 
@@ -274,11 +274,12 @@ class WebsiteChannel(InputChannel):
 
     async def _answer(self, app: Sanic, session: str, message: str, text: str) -> Reply:
         output = WebsiteOutput(message)
-        await Gate.of(app)(UserMessage(text, output, self._conversation(session), input_channel=self.name()))
+        conversation = self._conversation(session)
+        await Gate.of(app)(UserMessage(text, output, conversation, input_channel=self.name(), message_id=message))
         await self._sessions.keep(session, message, output.said)
         # Cleared after the message was let in and before its turn began.
         if await self._sessions.of(self._sessions.token(session)) is None:
-            await _store(app).delete(self._conversation(session))
+            await conversation_store(app.ctx.agent).delete(self._conversation(session))
             await self._sessions.close([session])
         return output.said
 
@@ -288,7 +289,7 @@ class WebsiteChannel(InputChannel):
         running = [turn for (session, _), turn in self._turns.items() if session in sessions]
         await asyncio.gather(*running, return_exceptions=True)
         for session in sessions:
-            await _store(app).delete(self._conversation(session))
+            await conversation_store(app.ctx.agent).delete(self._conversation(session))
         # What a turn that was still running has kept.
         if running:
             await self._sessions.close(sessions)
@@ -404,14 +405,7 @@ async def _missing(app: Sanic) -> str | None:
     if agent is None or not agent.is_ready():
         return "no model is loaded"
     try:
-        await asyncio.wait_for(_store(app).retrieve("website:ready"), _SECONDS_TO_BE_READY)
+        await asyncio.wait_for(conversation_store(app.ctx.agent).retrieve("website:ready"), _SECONDS_TO_BE_READY)
     except (asyncio.TimeoutError, StoreUnavailable):
         return "the conversation store cannot be reached"
     return None
-
-
-def _store(app: Sanic) -> ConversationStore:
-    """Return the tracker store that Rasa's agent wraps."""
-    store = app.ctx.agent.tracker_store
-    wrapped: ConversationStore = getattr(store, "_tracker_store", store)
-    return wrapped

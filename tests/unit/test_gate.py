@@ -13,6 +13,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant.clinic import the_clinic
 from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_offer
+from assistant.locks import PromptLocks
 from assistant.trackers import StoreUnavailable
 
 SENDER = "rest:ana"
@@ -25,6 +26,7 @@ class FakeAgent:
         questions: what `parse_message` finds beside the first intent.
         events: the conversation so far.
         handle: what happens at each turn instead of an answer.
+        answered: what the turns of a message said before, by the message's id.
     """
 
     def __init__(self, *events: Event, questions: list[dict[str, Any]] | None = None) -> None:
@@ -33,7 +35,12 @@ class FakeAgent:
         self.handle: Callable[[UserMessage], Awaitable[None]] = self._answer
         self.parsed: list[str] = []
         self.handled: list[UserMessage] = []
+        self.answered: dict[str, list[list[dict[str, Any]]]] = {}
         self.processor = self.tracker_store = self
+        self.lock_store = PromptLocks()
+
+    async def said(self, _sender: str, message: str) -> list[list[dict[str, Any]]]:
+        return self.answered.get(message, [])
 
     async def parse_message(self, message: UserMessage) -> dict[str, Any]:
         self.parsed.append(message.text)
@@ -63,11 +70,13 @@ def _gate(seconds: float) -> Gate:
     return Gate(lambda: _in_use["agent"], seconds)  # type: ignore[arg-type, return-value]
 
 
-async def said(text: str | None, agent: FakeAgent | None, seconds: float = 30, sender: str = SENDER) -> list[str]:
+async def said(
+    text: str | None, agent: FakeAgent | None, seconds: float = 30, sender: str = SENDER, message: str | None = None
+) -> list[str]:
     """Send a text through a gate and return what was said."""
     output = CollectingOutputChannel()
     _in_use["agent"] = agent
-    await _gate(seconds)(UserMessage(text, output, sender, input_channel="rest"))
+    await _gate(seconds)(UserMessage(text, output, sender, input_channel="rest", message_id=message))
     return [message["text"] for message in output.messages]
 
 
@@ -180,6 +189,33 @@ async def test_two_questions_are_two_turns_in_their_order() -> None:
     agent = FakeAgent(questions=questions)
     assert await said("how is it treated and what causes it", agent) == ["ask_treatments", "ask_causes"]
     assert [message.text for message in agent.handled] == ["ask_treatments", "ask_causes"]
+
+
+async def test_a_message_that_was_answered_is_answered_alike_and_not_gone_through_again() -> None:
+    agent = FakeAgent()
+    agent.answered["message-1"] = [[{"text": "as before"}, {"text": "and more"}]]
+    assert await said("what causes it", agent, message="message-1") == ["as before", "and more"]
+    assert not agent.handled
+    assert await said("what causes it", agent, message="message-2") == ["ask_causes"]
+
+
+async def test_of_two_questions_only_the_one_that_was_not_answered_is() -> None:
+    agent = FakeAgent(questions=[{"intent": {"name": "ask_causes"}}, {"intent": {"name": "ask_treatments"}}])
+    agent.answered["message-1"] = [[{"text": "the causes"}]]
+    assert await said("what causes it, what helps", agent, message="message-1") == ["the causes", "ask_treatments"]
+    assert agent.intents == ["ask_treatments"]
+
+
+async def test_the_questions_of_a_message_are_answered_before_the_next_message() -> None:
+    two = FakeAgent(questions=[{"intent": {"name": "ask_causes"}}, {"intent": {"name": "ask_treatments"}}])
+
+    async def answer_slowly(_message: UserMessage) -> None:
+        await asyncio.sleep(0.05)
+
+    two.handle = answer_slowly
+    await asyncio.gather(said("first", two), said("second", two))
+    texts = [message.message_id for message in two.handled]
+    assert texts[0] == texts[1] != texts[2] == texts[3]
 
 
 async def test_of_a_long_message_the_end_is_read() -> None:

@@ -1,0 +1,43 @@
+"""Programs from Debian's packages, installed where this may be done and they are missing."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+_FOLDERS = ("/usr/sbin", "/usr/bin")
+
+
+class PackageUnavailable(Exception):
+    """A program is neither here nor can be installed; the message says why."""
+
+
+def program(name: str, package: str) -> Path:
+    """Return the path of a program, after installing its package when it is missing.
+
+    Raises:
+        PackageUnavailable: it is neither here nor can be installed.
+    """
+    path = os.pathsep.join((os.environ.get("PATH", ""), *_FOLDERS))
+    found = shutil.which(name, path=path)
+    if not found:
+        install(package)
+        found = shutil.which(name, path=path)
+    if not found:
+        raise PackageUnavailable(f"the package {package} brings no {name}")
+    return Path(found)
+
+
+def install(package: str) -> None:
+    """Install a package of Debian.
+
+    Raises:
+        PackageUnavailable: this is not Debian, or not run by root, or the package cannot be fetched.
+    """
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise PackageUnavailable(f"{package} is missing: run `apt-get install {package}` as root")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
+        done = subprocess.run(["apt-get", "-q", *command], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise PackageUnavailable(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
