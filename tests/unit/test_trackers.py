@@ -1,16 +1,19 @@
 """The tracker store on SQLite, and what it keeps of a long conversation."""
 
+import asyncio
 import itertools
 import logging
 import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 import structlog
 from rasa.core.agent import Agent
+from rasa.core.brokers.broker import EventBroker
 from rasa.core.processor import MessageProcessor
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import (
@@ -295,3 +298,131 @@ async def test_the_next_action_is_that_of_the_whole_conversation(
                 whole.update(events[0], DOMAIN)
                 short.update(events[0], DOMAIN)
                 events = []
+
+
+# ---------------------------------------------------------------- several servers
+
+
+def user_messages(tracker: DialogueStateTracker | None) -> list[UserUttered]:
+    return [event for event in tracker.events if isinstance(event, UserUttered)] if tracker else []
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, url: str) -> Iterator[str]:
+    """The URL of a database, of each kind in turn, without the tables of this store."""
+    if request.param == "sqlite":
+        yield url
+        return
+    shared_url = request.getfixturevalue("postgres")
+    yield shared_url
+    engine = sa.create_engine(shared_url)
+    trackers._metadata.drop_all(engine)
+    engine.dispose()
+
+
+async def test_servers_that_start_at_once_make_the_tables_once(postgres: str) -> None:
+    engine = sa.create_engine(postgres)
+    for _ in range(5):
+        await asyncio.gather(*(asyncio.to_thread(ConversationStore, DOMAIN, url=postgres) for _ in range(6)))
+        assert sa.inspect(engine).has_table("conversations")
+        trackers._metadata.drop_all(engine)
+    engine.dispose()
+
+
+async def test_a_conversation_goes_on_at_another_server(shared: str) -> None:
+    for number in range(1, 4):
+        store = ConversationStore(DOMAIN, url=shared)
+        tracker = await store.retrieve(SENDER) or DialogueStateTracker.from_events(SENDER, START)
+        tracker.update_with_events(turns(1), DOMAIN)
+        await store.save(tracker)
+        assert len(user_messages(await store.retrieve(SENDER))) == number
+
+
+async def test_what_another_server_has_written_since_is_not_overwritten(shared: str) -> None:
+    ours, theirs = ConversationStore(DOMAIN, url=shared), ConversationStore(DOMAIN, url=shared)
+    await ours.save(DialogueStateTracker.from_events(SENDER, [*START, *turns(1)]))
+
+    async def go_on(store: ConversationStore, read: asyncio.Event, may_write: asyncio.Event) -> None:
+        tracker = await store.retrieve(SENDER)
+        assert tracker
+        read.set()
+        await may_write.wait()
+        tracker.update_with_events(turns(1), DOMAIN)
+        await store.save(tracker)
+
+    read, is_free, is_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    slow = asyncio.create_task(go_on(ours, read, is_over))
+    await read.wait()
+    is_free.set()
+    await asyncio.create_task(go_on(theirs, asyncio.Event(), is_free))
+    is_over.set()
+    with pytest.raises(StoreUnavailable):
+        await slow
+    assert len(user_messages(await ours.retrieve(SENDER))) == 2
+
+
+async def test_of_two_servers_that_begin_a_conversation_one_does(shared: str) -> None:
+    stores = [ConversationStore(DOMAIN, url=shared) for _ in range(2)]
+
+    async def begin(store: ConversationStore) -> None:
+        assert await store.retrieve(SENDER) is None
+        await asyncio.sleep(0.05)
+        await store.save(DialogueStateTracker.from_events(SENDER, [*START, *turns(1)]))
+
+    outcomes = await asyncio.gather(*(begin(store) for store in stores), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes].count(StoreUnavailable) == 1
+    assert len(user_messages(await stores[0].retrieve(SENDER))) == 1
+
+
+async def test_what_was_said_to_the_latest_message_is_kept_with_its_turns(store: ConversationStore) -> None:
+    tracker = DialogueStateTracker.from_events(SENDER, START)
+    first, second = a_turn("ask_causes", "utter_ask_causes"), a_turn("ask_treatments", "utter_ask_treatments")
+    second[0].message_id = first[0].message_id  # type: ignore[attr-defined]
+    for turn in (first, second):
+        tracker.update_with_events(turn, DOMAIN)
+        await store.save(tracker)
+    said_before = await store.said(SENDER, first[0].message_id)  # type: ignore[attr-defined]
+    assert [[words["text"] for words in turn] for turn in said_before] == [
+        ["utter_ask_causes"],
+        ["utter_ask_treatments"],
+    ]
+    assert said_before[0][0]["buttons"] == [{"title": "More", "payload": "/ask_causes"}]
+    assert await store.said(SENDER, "another message") == []
+    assert await store.said("rest:bob", first[0].message_id) == []  # type: ignore[attr-defined]
+
+    tracker.update_with_events([said("restart"), BotUttered("bye"), Restarted()], DOMAIN)
+    await store.save(tracker)
+    assert await store.said(SENDER, first[0].message_id) == []  # type: ignore[attr-defined]
+    latest = max(int(event.message_id) for event in tracker.events if isinstance(event, UserUttered))
+    assert [[words["text"] for words in turn] for turn in await store.said(SENDER, str(latest))] == [["bye"]]
+
+
+async def test_what_was_said_is_forgotten_with_the_conversation(store: ConversationStore, url: str) -> None:
+    await store.save(DialogueStateTracker.from_events(SENDER, [*START, *turns(1)]))
+    await store.delete(SENDER)
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        assert database.execute("SELECT count(*) FROM conversation_answers").fetchone() == (0,)
+
+
+class Listener(EventBroker):
+    """A broker that notes what it is given, or fails."""
+
+    def __init__(self) -> None:
+        self.published: list[dict[str, Any]] = []
+
+    def publish(self, event: dict[str, Any]) -> None:
+        self.published.append(event)
+
+
+async def test_a_broker_learns_of_each_event_once_and_after_it_is_written(url: str) -> None:
+    broker = Listener()
+    store = ConversationStore(DOMAIN, broker, url=url)
+    await store.save(DialogueStateTracker.from_events(SENDER, START))
+    assert len(broker.published) == len(START)
+    for _ in range(TURNS_KEPT + 5):
+        tracker = await store.retrieve(SENDER)
+        assert tracker
+        before = len(broker.published)
+        tracker.update_with_events(turns(1), DOMAIN)
+        await store.save(tracker)
+        assert [event["event"] for event in broker.published[before:]] == ["user", "action", "bot", "action"]
