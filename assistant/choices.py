@@ -40,6 +40,11 @@ def offer(said: Iterable[Mapping[str, Any]]) -> list[Button]:
     return list(buttons.values())
 
 
+def is_closed(said: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether the last thing that was said offers buttons, so that a number can answer it."""
+    return bool(said and offer(said[-1:]))
+
+
 def key(payload: str) -> str:
     """Return what a platform may carry for a button: its payload, or a digest of one that is longer than 64 bytes.
 

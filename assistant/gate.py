@@ -4,19 +4,26 @@ import asyncio
 import itertools
 import logging
 import re
+import time
 import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+from prometheus_client import Counter
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
+from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_NAME_KEY, PREDICTED_CONFIDENCE_KEY, TEXT
 from sanic import Sanic
 
+from assistant import metrics
+from assistant.choices import Button, chosen, is_closed, offer, pressed
 from assistant.clinic import ROOT
+from assistant.logs import turn_id
 from assistant.nlu.decision import QUESTIONS_KEY, RED_FLAG_INTENT
 from assistant.nlu.red_flags import RED_FLAGS_FILE, RedFlags
 from assistant.responses import ClinicResponses
@@ -29,6 +36,7 @@ SECONDS_TO_ANSWER = 4.5
 NO_WORDS_INTENT = "no_words"
 HELP_INTENT = "ask_help"
 _LONGEST_SCAN = 20_000
+_LONGEST_CHOICE = 120
 _CONVERSATION_ID = re.compile(r"[a-z]+:[A-Za-z0-9._-]{1,100}")
 _COMMAND = re.compile(r"/+\s*\w+\s*(\{.*)?", re.DOTALL)
 _EMOJI_WORDS = {
@@ -41,6 +49,10 @@ _EMOJI_WORDS = {
     "🙏": "thank you",
     "❤": "thank you",
 }
+
+
+class NoModel(Exception):
+    """The server has no model to answer with."""
 
 
 class Gate:
@@ -71,38 +83,63 @@ class Gate:
         """
         if not _CONVERSATION_ID.fullmatch(message.sender_id):
             raise ValueError("A conversation id must be channel:id.")
-        output = _Attentive(message.output_channel)
+        with structlog.contextvars.bound_contextvars(turn=turn_id(message.sender_id, message.message_id)):
+            await self._answer(message)
+
+    async def _answer(self, message: UserMessage) -> None:
+        channel, begun = message.input_channel, time.perf_counter()
+        output = _Attentive(message.output_channel, metrics.SEND_FAILURES.labels(channel))
         message.output_channel = output
-        failure = None
+        metrics.MESSAGES.labels(channel).inc()
+        cause, fault = None, None
         try:
             await asyncio.wait_for(self._turn(message), self._seconds)
         except asyncio.TimeoutError:
-            failure = "no answer in time"
-        except (Exception, StoreUnavailable) as error:
-            failure = type(error).__name__
-        if failure or not output.has_spoken:
-            logger.error("A message on %s was not answered: %s.", message.input_channel, failure or "nothing was said")
-            await self._apologise(message)
+            cause = "timeout"
+        except StoreUnavailable:
+            cause = "store"
+        except NoModel:
+            cause = "no_model"
+        except Exception as error:
+            cause, fault = "send" if output.has_failed else "other", error
+        if not cause and not output.has_spoken:
+            cause = "nothing_said"
+        try:
+            if cause:
+                metrics.APOLOGIES.labels(cause).inc()
+                await self._apologise(message)
+        finally:
+            seconds = time.perf_counter() - begun
+            metrics.SECONDS.labels(channel).observe(seconds)
+            about = {"channel": channel, "outcome": cause or "answered", "seconds": round(seconds, 3)}
+            logger.log(logging.ERROR if cause else logging.INFO, "message", exc_info=fault, extra=about)
 
     async def _turn(self, message: UserMessage) -> None:
         text = clean(message.text or "")
         agent = self._agent()
         if agent is None or agent.processor is None:
-            raise RuntimeError("no model is loaded")
+            raise NoModel
         async with agent.lock_store.lock(message.sender_id):
             # A message that comes again, since the server that answered it ended, is not gone through twice.
             said = await conversation_store(agent).said(message.sender_id, message.message_id)
             for words in itertools.chain(*said):
                 await message.output_channel.send_response(message.sender_id, words)
             for turn in (await self._turns(text, message, agent))[len(said) :]:
+                _count(turn)
                 await agent.processor.handle_message(turn)
 
     async def _turns(self, text: str, message: UserMessage, agent: Agent) -> list[UserMessage]:
         """Return a message as the turns it makes: one for each of its questions."""
         if not text:
             return [_turn_of(message, _understood("", NO_WORDS_INTENT))]
+        choice = await self._choice(text, message, agent)
+        if choice and choice.startswith("/"):
+            return [_turn_of(message, _understood(choice, choice.lstrip("/")))]
+        text = choice or text
         if text.startswith("/"):
-            return await self._choice(text, message, agent)
+            if _COMMAND.fullmatch(text):
+                return [_turn_of(message, _understood("", HELP_INTENT))]
+            return await self._turns(clean(text.lstrip("/ ")), message, agent)
         if len(text) > LONGEST_MESSAGE and self._red_flags.find(text[:_LONGEST_SCAN]):
             return [_turn_of(message, _understood(text[:LONGEST_MESSAGE], RED_FLAG_INTENT))]
         # Of a story that is too long, the end is where people ask.
@@ -111,15 +148,19 @@ class Gate:
         questions = understood.get(QUESTIONS_KEY) or [understood]
         return [_turn_of(message, {**understood, **question}) for question in questions]
 
-    async def _choice(self, text: str, message: UserMessage, agent: Agent) -> list[UserMessage]:
-        """Take a button's payload, when it is one of the latest offer."""
+    async def _choice(self, text: str, message: UserMessage, agent: Agent) -> str | None:
+        """Return the payload of a button of the latest offer that was pressed, or typed as its label or number."""
+        if len(text) > _LONGEST_CHOICE:
+            return None
         tracker = await agent.tracker_store.retrieve(message.sender_id)
-        offered = latest_offer(tracker) if tracker else []
-        if text in {button["payload"] for button in offered}:
-            return [_turn_of(message, _understood(text, text.lstrip("/")))]
-        if _COMMAND.fullmatch(text):
-            return [_turn_of(message, _understood("", HELP_INTENT))]
-        return await self._turns(clean(text.lstrip("/ ")), message, agent)
+        if tracker is None:
+            return None
+        said = latest_answer(tracker)
+        payload = pressed(text, offer(said))
+        # While a form waits for words, what is typed is an answer to it and not to something said before.
+        if payload or (tracker.active_loop_name and not is_closed(_last_said(tracker))):
+            return payload
+        return chosen(text, offer(said), is_closed(said) and _has_numbers(message.output_channel, offer(said)))
 
     async def _apologise(self, message: UserMessage) -> None:
         """Say that something failed, or to get care where the message tells of an emergency.
@@ -135,18 +176,39 @@ class Gate:
 
 
 class _Attentive(OutputChannel):
-    """An output channel that remembers whether anything was said through it."""
+    """An output channel that remembers whether anything was said through it, and counts what could not be."""
 
-    def __init__(self, channel: OutputChannel) -> None:
+    def __init__(self, channel: OutputChannel, failures: Counter) -> None:
         self._channel = channel
+        self._failures = failures
         self.has_spoken = False
+        self.has_failed = False
 
     def name(self) -> str:
         return self._channel.name()
 
+    def has_numbers(self, buttons: list[Button]) -> bool:
+        return _has_numbers(self._channel, buttons)
+
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
-        await self._channel.send_response(recipient_id, message)
+        try:
+            await self._channel.send_response(recipient_id, message)
+        except Exception:
+            self.has_failed = True
+            self._failures.inc()
+            raise
         self.has_spoken = True
+
+
+def _count(turn: UserMessage) -> None:
+    intent = turn.parse_data[INTENT][INTENT_NAME_KEY]
+    metrics.TURNS.labels(turn.input_channel).inc()
+    if intent in metrics.REFUSED_INTENTS:
+        metrics.REFUSALS.labels(intent).inc()
+    elif intent == DEFAULT_NLU_FALLBACK_INTENT_NAME:
+        metrics.FALLBACKS.inc()
+    elif intent == RED_FLAG_INTENT:
+        metrics.RED_FLAGS.inc()
 
 
 def clean(text: str) -> str:
@@ -160,22 +222,37 @@ def clean(text: str) -> str:
     return text
 
 
-def latest_offer(tracker: DialogueStateTracker) -> list[dict[str, str]]:
-    """Return the buttons shown in answer to the latest message that brought any."""
-    buttons: list[dict[str, str]] = []
-    shown: list[dict[str, str]] = []
+def latest_answer(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
+    """Return what was said to the latest message that brought any buttons, each with its `buttons`."""
+    answer: list[dict[str, Any]] = []
+    said: list[dict[str, Any]] = []
     message, is_found = None, False
     for event in reversed(tracker.events):
         if isinstance(event, BotUttered):
-            shown += event.data.get("buttons") or []
+            said.insert(0, event.data)
         elif isinstance(event, UserUttered):
             if is_found and (event.message_id is None or event.message_id != message):
                 break
             # Two questions of one message are two turns with one id.
-            if shown:
+            if offer(said):
                 message, is_found = event.message_id, True
-            buttons, shown = buttons + shown, []
-    return buttons or shown
+            answer, said = (said + answer, []) if is_found else ([], [])
+    return answer or said
+
+
+def latest_offer(tracker: DialogueStateTracker) -> list[Button]:
+    """Return the buttons shown in answer to the latest message that brought any, in their order."""
+    return offer(latest_answer(tracker))
+
+
+def _last_said(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
+    said = next((event.data for event in reversed(tracker.events) if isinstance(event, BotUttered)), None)
+    return [] if said is None else [said]
+
+
+def _has_numbers(channel: OutputChannel, buttons: list[Button]) -> bool:
+    """Tell whether a channel shows an offer with numbers; those that say nothing of it show buttons."""
+    return bool(getattr(channel, "has_numbers", lambda _buttons: False)(buttons))
 
 
 def _understood(text: str, intent: str) -> dict[str, Any]:

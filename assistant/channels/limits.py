@@ -1,10 +1,14 @@
-"""Limits on how often and how much at once: token buckets and counts, both of bounded size."""
+"""Limits on how often, how much at once and how large: token buckets and counts of bounded size, capped bodies."""
 
 import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
+
+from sanic import Request
+from sanic.http import Http
 
 KEYS_KEPT = 20_000
 
@@ -72,3 +76,22 @@ class AtOnce:
             self._running[key] -= 1
             if not self._running[key]:
                 del self._running[key]
+
+
+class TooLarge(Exception):
+    """A request's body is larger than it may be."""
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """Read the body of a request to a streaming route.
+
+    Raises:
+        TooLarge: it has more than `most` bytes; the rest is not read.
+    """
+    stream, content = cast(Http, request.stream), b""
+    while (part := await stream.read()) is not None:
+        content += part
+        if len(content) > most:
+            stream.keep_alive = False
+            raise TooLarge
+    return content

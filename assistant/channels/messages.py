@@ -9,7 +9,7 @@ from typing import Any
 import spacy
 from spacy.language import Language
 
-from assistant.choices import Button, key, offer
+from assistant.choices import Button, is_closed, key, offer
 from assistant.clinic import Clinic
 
 _HINT = "Reply with a number, or in your own words."
@@ -80,11 +80,6 @@ def outgoing(said: Sequence[Mapping[str, Any]], style: Style) -> list[Outgoing]:
     parts = _split(text, style)
     native = tuple((style.word(button["title"]), key(button["payload"])) for button in buttons)
     return [Outgoing(part, native if place == len(parts) else ()) for place, part in enumerate(parts, start=1)]
-
-
-def is_closed(said: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether the last thing that was said offers buttons, so that a number answers it."""
-    return bool(said and offer(said[-1:]))
 
 
 def dressed(
