@@ -9,6 +9,7 @@ import sys
 import warnings
 
 from assistant.clinic import ROOT, ClinicError, the_clinic
+from assistant.imports import leave_out_tensorflow
 from assistant.secret import secret
 
 _DEFAULTS = {
@@ -36,9 +37,18 @@ def main() -> int:
     import sanic.app  # noqa: F401  (it switches deprecation warnings on when imported, so they are switched off after)
 
     warnings.simplefilter("ignore")
+    if sys.argv[1:2] == ["run"]:
+        leave_out_tensorflow()
     from rasa.__main__ import main as rasa
+    from rasa.core import constants
+    from rasa.plugin import plugin_manager
     from rasa.utils.common import EXPECTED_WARNINGS
 
+    constants.DEFAULT_SERVER_INTERFACE = os.environ.get("HOST") or "127.0.0.1"
+    if sys.argv[1:2] == ["run"]:
+        from assistant.serving import Serving
+
+        plugin_manager().register(Serving())
     # Rasa warns of each response that no story says, and so of those that forms and the action server say.
     EXPECTED_WARNINGS.append((UserWarning, "is not used in any story or rule"))
     rasa()
