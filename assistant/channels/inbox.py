@@ -9,6 +9,8 @@ taken, and it is not sent again.
 import asyncio
 import json
 import logging
+import math
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +49,8 @@ _MOST_CONVERSATIONS = 100
 _MOST_TURNS = 4
 _SECONDS_TO_DRAIN = 15.0
 _PURPOSE = "inbox"
+_ID = re.compile(r"[!-~]{1,128}")
+_SEQUENCES = 2**63
 
 _metadata = sa.MetaData()
 _people = sa.Table(
@@ -94,6 +98,9 @@ class Incoming:
         wish: the person wants nothing sent any more ("silence"), or to be written to again ("speech"). Such a message
             is not answered.
         reply: what is said to it instead of the assistant's answer, outside the conversation; plain text.
+
+    Raises:
+        ValueError: a database could not keep its id, its time or its place in the order.
     """
 
     id: str
@@ -105,6 +112,11 @@ class Incoming:
     details: Mapping[str, str] = field(default_factory=dict)
     wish: Wish | None = None
     reply: str | None = None
+
+    def __post_init__(self) -> None:
+        is_ordered = math.isfinite(self.sent_at) and abs(self.sequence) < _SEQUENCES
+        if not _ID.fullmatch(self.id) or not is_ordered:
+            raise ValueError("a message has an id, a time or a place in the order that cannot be kept")
 
     @property
     def channel(self) -> str:
