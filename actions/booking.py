@@ -14,9 +14,10 @@ from rasa_sdk import Action, FormValidationAction, Tracker
 from rasa_sdk.events import EventType, FollowupAction, Restarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.contacts import Contact, parse_contact
+from actions.contacts import Contact, in_clear, own_number, parse_contact
 from actions.corrections import correct
 from actions.details import FIELDS, Details, extract, parse_patient, parse_reason
+from actions.metrics import BOOKINGS
 from actions.names import parse_name
 from actions.storage import Bookings, Request, StorageError, open_bookings, show_reference, utc_now
 from actions.text import DetailError, is_question
@@ -53,6 +54,11 @@ _YES = re.compile(
     r"|that('?s| is) (right|correct|fine|good|it))\b",
     re.IGNORECASE,
 )
+_THIS_NUMBER = re.compile(
+    r"\b(?:this|same|current|my own) (?:number|phone|one)\b|\b(?:writing|texting|messaging|chatting) (?:\w+ )?from\b",
+    re.IGNORECASE,
+)
+_DECLINED = "declined"
 _SKIP = re.compile(r"^\W*(skip|pass|none|nothing|not sure|no idea|dont know|rather not( say)?)\W*$", re.IGNORECASE)
 
 
@@ -120,6 +126,11 @@ class _Turn:
             return {"urgent": True} | self._told(with_faults=False) | self._told_beside()
         if self._intent == "delete_my_data":
             return self._close("deleting")
+        own = offered_number(self._tracker) if self._requested == _CONTACT else None
+        if own and (self._intent == "affirm" or _THIS_NUMBER.search(self._text)) and not is_question(self._text):
+            return self._told(with_faults=False) or {_CONTACT: _plain(own), "booking_failures": 0}
+        if own and self._intent == "deny":
+            return self._told(with_faults=False) | {"booking_own_number": _DECLINED, "booking_failures": 0}
         if (self._intent == "stop" and not _SKIP.search(self._text)) or (
             self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME)
         ):
@@ -239,6 +250,21 @@ class _Turn:
         self._dispatcher.utter_message(response=response, **values)
 
 
+class AskBookingContact(Action):
+    """Asks how to reach the person, and offers the number they are writing from where there is one."""
+
+    def name(self) -> str:
+        return f"action_ask_{_CONTACT}"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        own = offered_number(tracker)
+        if own:
+            dispatcher.utter_message(response="utter_booking_own_number", ending=own.shown[-2:])
+        else:
+            dispatcher.utter_message(response="utter_ask_booking_contact")
+        return []
+
+
 class AskBookingReason(Action):
     """Asks what the visit is about, and offers what the conversation was about."""
 
@@ -294,14 +320,16 @@ class HandOffBooking(Action):
         if request is None or not intention or tracker.get_slot("booking_status") != "ready":
             return [*(SlotSet(name) for name in faulty), SlotSet("booking_status"), FollowupAction(FORM)]
         try:
-            reference, _ = await asyncio.to_thread(self._bookings.add, request, intention)
+            reference, is_new = await asyncio.to_thread(self._bookings.add, request, intention)
         except StorageError:
+            BOOKINGS.labels("failed").inc()
             dispatcher.utter_message(response="utter_booking_failed")
             return [SlotSet("booking_status", "failed"), SlotSet(_CONFIRMATION)]
+        BOOKINGS.labels("new" if is_new else "repeated").inc()
         dispatcher.utter_message(
             response="utter_booking_sent", reference=show_reference(reference), when_answered=self._when_answered()
         )
-        cleared = [*SLOTS, "booking_intention", "booking_failures", "urgent"]
+        cleared = [*SLOTS, "booking_own_number", "booking_intention", "booking_failures", "urgent"]
         return [*(SlotSet(name) for name in cleared), SlotSet("booking_status", "sent")]
 
     def _when_answered(self) -> str:
@@ -332,6 +360,17 @@ class DeleteMyData(Action):
             return []
         dispatcher.utter_message(response="utter_data_deleted_but_kept" if kept else "utter_data_deleted")
         return [Restarted()]
+
+
+def offered_number(tracker: Tracker) -> Contact | None:
+    """Return the number someone writes from, unless it was declined."""
+    sealed = (tracker.latest_message.get("metadata") or {}).get("contact")
+    if not isinstance(sealed, str) or tracker.get_slot("booking_own_number") == _DECLINED:
+        return None
+    try:
+        return own_number(sealed)
+    except DetailError:
+        return None
 
 
 def offered_reason(tracker: Tracker, responses: dict[str, Any]) -> str:
@@ -391,9 +430,14 @@ def _request(tracker: Tracker, clinic: Clinic, now: datetime.datetime) -> tuple[
             recheck(Preference.parse_obj(tracker.get_slot(_TIME)), clinic, now)
         except (DetailError, ValidationError):
             return None, [_TIME]
+    contact = tracker.get_slot(_CONTACT)
+    try:
+        contact = in_clear(Contact.parse_obj(contact), clinic) if contact else None
+    except (DetailError, ValidationError):
+        return None, [_CONTACT]
     values = {
         "name": tracker.get_slot(_NAME),
-        "contact": tracker.get_slot(_CONTACT),
+        "contact": contact,
         "time": tracker.get_slot(_TIME),
         "patient": tracker.get_slot(_PATIENT) or None,
         "reason": tracker.get_slot(_REASON) or None,

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from actions.text import DetailError, tidy
 from assistant.clinic import Clinic
+from assistant.identity import CONTACT, Unreadable, unseal
 
 LONGEST_CONTACT = 254
 EMAIL_LIKE = re.compile(r"[^\s<>()\[\],;:\"@]{1,64}@[^\s<>()\[\],;:\"@]+", re.IGNORECASE)
@@ -36,11 +37,41 @@ class Contact(BaseModel, frozen=True):
         kind: a telephone number or an e-mail address.
         value: E.164 (`+19495550133`), or the normalised address.
         shown: as people read it, `(949) 555-0133`; with its country code when it is from elsewhere.
+        is_sealed: `value` is encrypted: the number someone writes from, which no conversation holds in clear.
     """
 
     kind: Literal["phone", "email"]
     value: str
     shown: str
+    is_sealed: bool = False
+
+
+def own_number(sealed: str) -> Contact:
+    """Return the number someone writes from, as a channel sealed it.
+
+    Raises:
+        DetailError: `contact_unclear`, when it was sealed with another secret.
+    """
+    ending = _opened(sealed)[-2:]
+    return Contact(
+        kind="phone", value=sealed, shown=f"the number you are writing from, ending in {ending}", is_sealed=True
+    )
+
+
+def in_clear(contact: Contact, clinic: Clinic) -> Contact:
+    """Return a contact as the front desk needs it.
+
+    Raises:
+        DetailError: `contact_unclear`, when it was sealed with another secret.
+    """
+    return parse_contact(_opened(contact.value), clinic) if contact.is_sealed else contact
+
+
+def _opened(sealed: str) -> str:
+    try:
+        return unseal(sealed, CONTACT)
+    except Unreadable as error:
+        raise DetailError("contact_unclear") from error
 
 
 def parse_contact(text: str, clinic: Clinic) -> Contact:

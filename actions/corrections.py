@@ -9,7 +9,7 @@ from typing import Any
 import phonenumbers
 
 from actions import times
-from actions.contacts import Contact, contacts_in, parse_contact, written_digits
+from actions.contacts import Contact, contacts_in, in_clear, parse_contact, written_digits
 from actions.details import FIELDS, Details, Field, extract, is_patient
 from actions.names import HINTED, joined_letters, parse_name
 from actions.text import LONGEST_MESSAGE, DetailError, is_about_health, is_code, is_question, tidy
@@ -86,7 +86,7 @@ def correct(text: str, current: Details, clinic: Clinic, now: datetime.datetime)
     if is_code(whole):
         raise unclear
     said = _LEAD.sub("", whole, count=1).strip(" ,.!*")
-    contact = _correct_contact(said, current.contact, clinic) if current.contact else None
+    contact = _correct_contact(said, in_clear(current.contact, clinic), clinic) if current.contact else None
     if contact:
         return replace(current, contact=contact)
     said = _LEAD.sub("", _without_the_wrong(said), count=1)

@@ -12,6 +12,9 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from assistant.secret import secret
 
+# What is sealed, so that one kind of token is no good for another.
+CONTACT = "contact"
+INBOX = "inbox"
 _VARIABLE = "MESSAGING_SECRET"
 _PSEUDONYM_LENGTH = 32
 

@@ -28,7 +28,7 @@ from assistant.channels.outgoing import Refused, TryAgain, Unwanted
 from assistant.choices import Button
 from assistant.clinic import the_clinic
 from assistant.gate import Gate
-from assistant.identity import Unreadable, seal, unseal
+from assistant.identity import CONTACT, INBOX, Unreadable, seal, unseal
 from assistant.metrics import SEND_FAILURES
 from assistant.trackers import StoreUnavailable, create_all, create_engine, database_url, in_thread
 
@@ -48,7 +48,6 @@ _SWEEPS_EVERY = 3600.0
 _MOST_CONVERSATIONS = 100
 _MOST_TURNS = 4
 _SECONDS_TO_DRAIN = 15.0
-_PURPOSE = "inbox"
 _ID = re.compile(r"[!-~]{1,128}")
 _SEQUENCES = 2**63
 
@@ -232,7 +231,7 @@ class Inbox:
             sent_at=message.sent_at or now,
             sequence=message.sequence,
             received_at=now,
-            content=None if is_done else seal(json.dumps(asdict(message)), _PURPOSE),
+            content=None if is_done else seal(json.dumps(asdict(message)), INBOX),
             parts_sent=0,
             is_on_its_way=False,
             tries=0,
@@ -321,7 +320,7 @@ class Inbox:
     async def _answer(self, row: sa.engine.Row) -> float:
         """Answer one message; return in how many seconds to try again, or 0 when it is done with."""
         try:
-            message = Incoming(**json.loads(unseal(row.content, _PURPOSE)))
+            message = Incoming(**json.loads(unseal(row.content, INBOX)))
         except (Unreadable, TypeError, ValueError):
             logger.error("A message on %s cannot be read any more: was MESSAGING_SECRET changed?", row.channel)
             await self._end(row)
@@ -331,9 +330,9 @@ class Inbox:
             with suppress(Exception):
                 await connector.begin(message)
             parts = outgoing(await self._said(message, connector), connector.style(message.channel))
-            await self._note(row, answer=seal(json.dumps([asdict(part) for part in parts]), _PURPOSE))
+            await self._note(row, answer=seal(json.dumps([asdict(part) for part in parts]), INBOX))
         else:
-            parts = [Outgoing(**part) for part in json.loads(unseal(row.answer, _PURPOSE))]
+            parts = [Outgoing(**part) for part in json.loads(unseal(row.answer, INBOX))]
         first = row.parts_sent
         if row.is_on_its_way:
             self._failed(message.channel, "left in doubt by a server that ended")
@@ -371,7 +370,7 @@ class Inbox:
         ):
             return []
         output = _Collected(message.channel, connector.style(message.channel))
-        metadata = {"contact": seal(message.contact, "contact")} if message.contact else None
+        metadata = {"contact": seal(message.contact, CONTACT)} if message.contact else None
         async with self._turns:
             await self._gate(
                 UserMessage(
