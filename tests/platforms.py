@@ -4,9 +4,11 @@ Each takes the calls of one platform at its real paths, refuses what the platfor
 shapes, keeps what it was sent, and is limited, slow or away on demand.
 """
 
+import base64
 import hashlib
 import hmac
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -386,6 +388,57 @@ class Slack(Platform):
                 for element in block["elements"]
             )
         )
+
+
+class Twilio(Platform):
+    """The Messages resource (https://www.twilio.com/docs/messaging/api/message-resource).
+
+    Attributes:
+        opted_out: the numbers whose person has sent STOP.
+    """
+
+    ACCOUNT = "AC00000000000000000000000000000001"
+    AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opted_out: set[str] = set()
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "TWILIO_ACCOUNT_SID": self.ACCOUNT,
+            "TWILIO_AUTH_TOKEN": self.AUTH_TOKEN,
+            "TWILIO_API_URL": self.url,
+        }
+
+    def limited(self, seconds: int) -> Answer:
+        return Answer(429, self._fault(429, 20429, "Too Many Requests").body, {"Retry-After": str(seconds)})
+
+    def answer(self, call: Call) -> Answer:
+        if call.path != f"/2010-04-01/Accounts/{self.ACCOUNT}/Messages.json":
+            return self._fault(404, 20404, "The requested resource was not found")
+        token = base64.b64encode(f"{self.ACCOUNT}:{self.AUTH_TOKEN}".encode()).decode()
+        if call.headers.get("Authorization") != f"Basic {token}":
+            return self._fault(401, 20003, "Authenticate")
+        to, sender, body = (call.body.get(name, "") for name in ("To", "From", "Body"))
+        if not body.strip():
+            return self._fault(400, 21602, "Message body is required.")
+        if len(body) > 1600:
+            return self._fault(400, 21617, "The concatenated message body exceeds the 1600 character limit.")
+        if to.startswith("whatsapp:") != sender.startswith("whatsapp:"):
+            return self._fault(400, 21910, "Invalid From and To pair.")
+        if not re.fullmatch(r"(whatsapp:)?\+[1-9]\d{6,14}", to):
+            return self._fault(400, 21211, "Invalid 'To' Phone Number")
+        if to in self.opted_out:
+            return self._fault(400, 21610, "Attempt to send to unsubscribed recipient")
+        self.sent.append(call)
+        sid = f"SM{len(self.sent):032x}"
+        return Answer(201, {"sid": sid, "status": "queued", "to": to, "from": sender, "error_code": None})
+
+    @staticmethod
+    def _fault(status: int, code: int, message: str) -> Answer:
+        more_info = f"https://www.twilio.com/docs/errors/{code}"
+        return Answer(status, {"code": code, "message": message, "more_info": more_info, "status": status})
 
 
 def _one_each(form: str) -> dict[str, str]:
