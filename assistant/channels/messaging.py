@@ -116,7 +116,11 @@ class MessagingChannel(InputChannel):
         async def stop(app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
             await Inbox.of(app).stop()
 
-        webhook.add_route(self._receive, "/webhook", methods=["POST"], stream=True)
+        # Sanic marks the handler of a stream, and a method cannot be marked.
+        @webhook.post("/webhook", stream=True)
+        async def receive(request: Request) -> HTTPResponse:
+            return await self._receive(request)
+
         self.routes(webhook)
         return webhook
 
