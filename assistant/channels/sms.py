@@ -27,6 +27,7 @@ _PLAIN = str.maketrans(
         "™": "(TM)",
         "°": " degrees",
         "½": "1/2",
+        **dict(zip("ŁłĐđŒœıŐőŰű", ("L", "l", "D", "d", "OE", "oe", "i", "Ö", "ö", "Ü", "ü"), strict=True)),
     }
 )
 # By what carriers and Twilio do at them, with the words that we use instead.
@@ -84,5 +85,5 @@ def _is_gsm_7(text: str) -> bool:
 
 
 def _likeness(mark: str) -> str:
-    letter = unicodedata.normalize("NFKD", mark)[0]
+    letter = unicodedata.normalize("NFD", mark)[0]
     return letter if letter in _BASIC and letter.isalpha() else mark

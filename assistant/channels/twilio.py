@@ -29,7 +29,8 @@ SMS, WHATSAPP = "sms", "whatsapp"
 _LONGEST_BODY = 1600
 _UNSUBSCRIBED = 21610
 _MOST_FIELDS = 200
-_ADDRESS = re.compile(r"(?P<whatsapp>whatsapp:)?(?P<number>\+?\d{3,15})")
+# Others than telephone numbers, such as short codes, are programs, and cannot be answered.
+_PERSON = re.compile(r"(?P<whatsapp>whatsapp:)?(?P<number>\+\d{7,15})")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9]{8,64}")
 _WISHES: dict[str, Wish] = {"STOP": "silence", "START": "speech"}
 
@@ -84,27 +85,25 @@ class TwilioChannel(MessagingChannel):
 
     def read(self, request: Request, body: bytes) -> list[Incoming]:
         form = _form(body)
-        sender, to = _ADDRESS.fullmatch(form.get("From", "")), _ADDRESS.fullmatch(form.get("To", ""))
-        if not _is_message(form) or sender is None or to is None or sender["number"] == to["number"]:
+        sender = _PERSON.fullmatch(form.get("From", ""))
+        if not _is_message(form) or sender is None or form["From"] == form["To"]:
             return []
         if not _MESSAGE_ID.fullmatch(form.get("MessageSid", "")):
             raise ValueError("a message without an id")
         channel = WHATSAPP if sender["whatsapp"] else SMS
         text = form.get("ButtonText") or form.get("Body", "")
+        # Twilio names the meaning itself where it is set up to, and answers such words in every case.
         meaning = form.get("OptOutType") or (keyword(text) if channel == SMS else None)
-        wish = _WISHES.get(meaning or "")
-        conversation_id = conversation(channel, sender["number"], is_phone=True)
         if meaning == "HELP":
-            # The carrier's side answers it.
             return []
         return [
             Incoming(
                 id=form["MessageSid"],
-                conversation=conversation_id,
+                conversation=conversation(channel, sender["number"], is_phone=True),
                 text=text if text.strip() else None,
                 contact=_dialable(sender["number"]),
                 details={"from": form["To"], "to": form["From"]},
-                wish=wish,
+                wish=_WISHES.get(meaning or ""),
             )
         ]
 
