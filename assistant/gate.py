@@ -27,7 +27,7 @@ from assistant.logs import turn_id
 from assistant.nlu.decision import QUESTIONS_KEY, RED_FLAG_INTENT
 from assistant.nlu.red_flags import RED_FLAGS_FILE, RedFlags
 from assistant.responses import ClinicResponses
-from assistant.trackers import StoreUnavailable, conversation_store
+from assistant.trackers import StoreUnavailable, conversation_store, reading_once
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Gate:
         agent = self._agent()
         if agent is None or agent.processor is None:
             raise NoModel
-        async with agent.lock_store.lock(message.sender_id):
+        async with agent.lock_store.lock(message.sender_id), reading_once():
             # A message that comes again, since the server that answered it ended, is not gone through twice.
             said = await conversation_store(agent).said(message.sender_id, message.message_id)
             for words in itertools.chain(*said):

@@ -5,9 +5,11 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TypeVar, cast
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from rasa.core.agent import Agent
@@ -26,6 +28,7 @@ from rasa.shared.core.events import (
 )
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
+from rasa.shared.utils.common import all_subclasses
 
 from assistant.clinic import ROOT
 
@@ -51,6 +54,11 @@ _answers = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("said", sa.Text, nullable=False),
 )
+_STORED = (
+    sa.select(conversations.c.events, conversations.c.updated_at, _answers.c.message, _answers.c.said)
+    .select_from(conversations.outerjoin(_answers, _answers.c.conversation == conversations.c.id))
+    .where(conversations.c.id == sa.bindparam("id"))
+)
 # Any number will do, as long as nothing else in the database takes the same one.
 _CREATION_LOCK = 7_360_312
 
@@ -58,14 +66,29 @@ Message = dict[str, Any]
 
 
 class _Read(NamedTuple):
-    """What the running task has read or written last: of which conversation, from when, and how many events."""
+    """What the running task has read or written last of a conversation; `updated_at` is None when nothing is stored.
+
+    Attributes:
+        events: how many events the tracker had then.
+        message: the id of the latest message.
+        said: what each of its turns said.
+    """
 
     conversation: str
     updated_at: float | None
+    tracker: DialogueStateTracker | None
     events: int
+    message: str | None
+    said: list[list[Message]]
+
+    def is_as_it_was(self) -> bool:
+        return self.tracker is None or len(self.tracker.events) == self.events
 
 
 _read: ContextVar[_Read | None] = ContextVar("_read", default=None)
+_reads_once: ContextVar[bool] = ContextVar("_reads_once", default=False)
+# Rasa's `Event.from_parameters` goes through all classes of events for each event.
+_EVENT_TYPES: dict[str, type[Event]] = {kind.type_name: kind for kind in all_subclasses(Event)}
 
 
 class StoreUnavailable(BaseException):
@@ -102,25 +125,20 @@ class ConversationStore(TrackerStore):
             ) from error
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
-        query = sa.select(conversations.c.events, conversations.c.updated_at).where(conversations.c.id == sender_id)
-        stored = await self._in_thread(lambda connection: connection.execute(query).first())
-        if stored is None or self.domain is None:
-            _read.set(_Read(sender_id, None, 0))
-            return None
-        tracker = DialogueStateTracker.from_dict(sender_id, json.loads(stored.events), self.domain.slots)
-        _read.set(_Read(sender_id, stored.updated_at, len(tracker.events)))
-        return tracker
+        return (await self._load(sender_id)).tracker
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         read = _read.get()
         if read is None or read.conversation != tracker.sender_id:
-            await self.retrieve(tracker.sender_id)
-            read = cast(_Read, _read.get())
+            read = await self._load(tracker.sender_id)
+        updated_at = self._clock()
         row = {
             "events": json.dumps([event.as_dict() for event in shortened(tracker)]),
-            "updated_at": self._clock(),
+            "updated_at": updated_at,
         }
-        message, said = _latest_turn(tracker)
+        message, words = _latest_turn(tracker)
+        said = [*(read.said if read.message == message else []), words]
+        answer = {"message": message, "said": json.dumps(said)}
 
         def write(connection: sa.engine.Connection) -> None:
             if read.updated_at is None:
@@ -131,24 +149,24 @@ class ConversationStore(TrackerStore):
                 .values(**row)
             ).rowcount:
                 raise StoreUnavailable("another server has gone on with the conversation")
-            if message:
-                turns = _said(connection, tracker.sender_id, message)
-                connection.execute(sa.delete(_answers).where(_answers.c.conversation == tracker.sender_id))
-                connection.execute(
-                    sa.insert(_answers).values(
-                        conversation=tracker.sender_id, message=message, said=json.dumps([*turns, said])
-                    )
-                )
+            if (
+                message
+                and not connection.execute(
+                    sa.update(_answers).where(_answers.c.conversation == tracker.sender_id).values(**answer)
+                ).rowcount
+            ):
+                connection.execute(sa.insert(_answers).values(conversation=tracker.sender_id, **answer))
 
         await self._in_thread(write)
-        _read.set(_Read(tracker.sender_id, row["updated_at"], len(tracker.events)))
+        _read.set(_Read(tracker.sender_id, updated_at, tracker, len(tracker.events), message, said))
         if self.event_broker:
             new = list(tracker.events)[read.events :]
             await self._stream_new_events(self.event_broker, new, tracker.sender_id)
 
     async def said(self, sender_id: str, message: str) -> list[list[Message]]:
         """Return what each turn said to a message, when it is the latest that the conversation has gone through."""
-        return await self._in_thread(lambda connection: _said(connection, sender_id, message))
+        read = await self._load(sender_id)
+        return read.said if read.message == message else []
 
     async def delete(self, sender_id: str) -> None:
         """Forget a conversation altogether."""
@@ -158,14 +176,43 @@ class ConversationStore(TrackerStore):
             connection.execute(sa.delete(_answers).where(_answers.c.conversation == sender_id))
 
         await self._in_thread(erase)
+        _read.set(None)
 
     async def keys(self) -> Iterable[str]:
         return await self._in_thread(
             lambda connection: connection.execute(sa.select(conversations.c.id)).scalars().all()
         )
 
+    async def _load(self, sender_id: str) -> _Read:
+        read = _read.get()
+        if read and _reads_once.get() and read.conversation == sender_id and read.is_as_it_was():
+            return read
+        stored = await self._in_thread(lambda connection: connection.execute(_STORED, {"id": sender_id}).first())
+        if stored is None or self.domain is None:
+            read = _Read(sender_id, None, None, 0, None, [])
+        else:
+            events = [_event(event) for event in json.loads(stored.events)]
+            tracker = DialogueStateTracker.from_events(sender_id, events, self.domain.slots)
+            said = json.loads(stored.said) if stored.said else []
+            read = _Read(sender_id, stored.updated_at, tracker, len(events), stored.message, said)
+        _read.set(read)
+        return read
+
     async def _in_thread(self, work: Callable[[sa.engine.Connection], Result]) -> Result:
         return await in_thread(self._engine, work)
+
+
+@asynccontextmanager
+async def reading_once() -> AsyncIterator[None]:
+    """Let this task read a conversation once, and go on with what it has read and written.
+
+    What another server writes in the meantime is noticed when the conversation is saved.
+    """
+    token = _reads_once.set(True)
+    try:
+        yield
+    finally:
+        _reads_once.reset(token)
 
 
 def conversation_store(agent: Agent) -> ConversationStore:
@@ -192,19 +239,31 @@ def database_url() -> str:
 
 def create_engine(url: str) -> sa.engine.Engine:
     """Return an engine with a small pool and short time-outs, which keeps parameters out of its errors."""
+    pool = {"pool_size": 2, "max_overflow": 4}
     if not url.startswith("sqlite"):
         connect = {"connect_timeout": _LOCK_SECONDS}
-        return sa.create_engine(
-            url, hide_parameters=True, pool_pre_ping=True, pool_size=2, max_overflow=4, connect_args=connect
-        )
-    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": _LOCK_SECONDS})
+        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=connect, **pool)
+    # By default SQLAlchemy 1.4 opens a file anew for each transaction.
+    connect = {"timeout": _LOCK_SECONDS, "check_same_thread": False}
+    engine = sa.create_engine(url, hide_parameters=True, poolclass=sa.pool.QueuePool, connect_args=connect, **pool)
 
     @sa.event.listens_for(engine, "connect")
-    def _write_ahead_log(connection: Any, _record: Any) -> None:
+    def _write_ahead_log(connection: Any, record: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        record.info["file"] = _inode(engine)
+
+    @sa.event.listens_for(engine, "checkout")
+    def _open_again_when_replaced(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != _inode(engine):
+            raise sa.exc.DisconnectionError("another file is there now")
 
     return engine
+
+
+def _inode(engine: sa.engine.Engine) -> int | None:
+    path = Path(engine.url.database or "")
+    return path.stat().st_ino if path.is_file() else None
 
 
 async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connection], Result]) -> Result:
@@ -224,10 +283,9 @@ async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connecti
         raise StoreUnavailable(error.__class__.__name__) from error
 
 
-def _said(connection: sa.engine.Connection, conversation: str, message: str) -> list[list[Message]]:
-    query = sa.select(_answers.c.said).where(_answers.c.conversation == conversation, _answers.c.message == message)
-    said = connection.execute(query).scalar()
-    return json.loads(said) if said else []
+def _event(parameters: dict[str, Any]) -> Event:
+    event: Event = _EVENT_TYPES[parameters["event"]]._from_parameters(parameters)
+    return event
 
 
 def _latest_turn(tracker: DialogueStateTracker) -> tuple[str | None, list[Message]]:

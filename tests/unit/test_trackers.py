@@ -32,7 +32,15 @@ from rasa.shared.exceptions import RasaException
 from assistant import trackers
 from assistant.clinic import ROOT
 from assistant.gate import latest_offer
-from assistant.trackers import TURNS_KEPT, ConversationStore, StoreUnavailable, conversations, create_engine, shortened
+from assistant.trackers import (
+    TURNS_KEPT,
+    ConversationStore,
+    StoreUnavailable,
+    conversations,
+    create_engine,
+    reading_once,
+    shortened,
+)
 
 SENDER = "rest:ana"
 START: list[Event] = [ActionExecuted("action_session_start"), SessionStarted(), ActionExecuted("action_listen")]
@@ -298,6 +306,49 @@ async def test_the_next_action_is_that_of_the_whole_conversation(
                 whole.update(events[0], DOMAIN)
                 short.update(events[0], DOMAIN)
                 events = []
+
+
+async def test_a_database_file_that_is_replaced_is_opened_again(store: ConversationStore, url: str) -> None:
+    await store.save(tracker_of([*START, *turns(1)]))
+    path = Path(url.removeprefix("sqlite:///"))
+    for part in ("", "-wal", "-shm"):
+        path.with_name(path.name + part).unlink()
+    with pytest.raises(StoreUnavailable):
+        await store.retrieve(SENDER)
+    ConversationStore(DOMAIN, url=url)
+    assert await store.retrieve(SENDER) is None
+    assert user_messages(await kept(store, tracker_of([*START, *turns(2)])))
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM conversations").fetchone() == (1,)
+
+
+@pytest.fixture
+def statements(store: ConversationStore) -> list[str]:
+    """What the store asks of its database, as it does so."""
+    asked: list[str] = []
+    sa.event.listen(store._engine, "before_cursor_execute", lambda _connection, _cursor, said, *_: asked.append(said))
+    return asked
+
+
+async def test_a_message_reads_its_conversation_once(store: ConversationStore, statements: list[str]) -> None:
+    await asyncio.create_task(store.save(tracker_of([*START, *turns(1)])))
+    statements.clear()
+    async with reading_once():
+        for number in range(3):
+            tracker = await store.retrieve(SENDER)
+            assert len(user_messages(tracker)) == number + 1
+            tracker.update_with_events(turns(1), DOMAIN)
+            await store.save(tracker)
+    assert [said.split()[0] for said in statements].count("SELECT") == 1
+    assert len(user_messages(await store.retrieve(SENDER))) == 4
+
+
+async def test_a_turn_that_was_given_up_is_not_gone_on_with(store: ConversationStore) -> None:
+    await store.save(tracker_of([*START, *turns(1)]))
+    async with reading_once():
+        given_up = await store.retrieve(SENDER)
+        given_up.update_with_events(turns(1), DOMAIN)
+        assert len(user_messages(await store.retrieve(SENDER))) == 1
 
 
 # ---------------------------------------------------------------- several servers
