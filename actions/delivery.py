@@ -17,18 +17,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from actions.metrics import DELIVERIES
 from actions.senders import Mailer, Sender, SendError, SettingError, Webhook
+from actions.status import serve_status
 from actions.storage import Bookings, Clock, Kind, Parcel, StorageError, open_bookings, utc_now
+from assistant import logs
 from assistant.clinic import Clinic, ClinicError, the_clinic
+from assistant.startup import StartError
 
 # A lease outlives every send, so no other worker can take a message that is still on its way.
 SEND_SECONDS = 60
 LEASE = datetime.timedelta(seconds=2 * SEND_SECONDS)
 _IDLE_SECONDS = 2.0
 _LONGEST_IDLE_SECONDS = 60.0
+# A send that is on its way when the worker is told to stop has this long to end.
+_SECONDS_TO_STOP = 3.0
 _SWEEP_EVERY = datetime.timedelta(hours=1)
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("actions.delivery")
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,7 @@ class Worker:
             self._put_off(parcel, type(error).__name__, alone=True)
         else:
             self._bookings.delivered(parcel)
+            DELIVERIES.labels(kind, "delivered").inc()
             logger.info("%s of %s delivered", kind, shown)
         return True
 
@@ -126,9 +133,11 @@ class Worker:
         pause = self._pauses.after(tries)
         if pause is None:
             self._bookings.failed(parcel, what)
+            DELIVERIES.labels(kind, "given_up").inc()
             logger.error("%s of %s given up after %d tries (%s): see the front-desk list", kind, shown, tries, what)
         else:
             self._bookings.postponed(parcel, what, self._clock() + pause, alone)
+            DELIVERIES.labels(kind, "postponed").inc()
             logger.warning("%s of %s not delivered (%s), tried again in %s", kind, shown, what, pause)
 
 
@@ -149,6 +158,13 @@ def _deadline(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def _hurry() -> None:
+    """Give a send that is on its way `_SECONDS_TO_STOP` to end."""
+    left, _ = signal.getitimer(signal.ITIMER_REAL)
+    if left > _SECONDS_TO_STOP:
+        signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_STOP)
 
 
 def senders_of(clinic: Clinic, environment: Mapping[str, str], clock: Clock = utc_now) -> list[Sender]:
@@ -176,21 +192,28 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
     parser = argparse.ArgumentParser(prog="python -m actions.delivery", description="Deliver booking requests.")
     parser.add_argument("--once", action="store_true", help="stop when nothing is due")
     once = parser.parse_args(arguments).once
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure()
     stop = threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        _hurry()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
     try:
         clinic = the_clinic()
+        bookings = open_bookings(clinic, clock)
+        if not once:
+            serve_status(bookings, os.environ)
         worker = Worker(
-            open_bookings(clinic, clock),
+            bookings,
             senders_of(clinic, os.environ, clock),
             datetime.timedelta(days=clinic.retention_days),
             clock,
         )
         worker.run(stop, once)
-    except (ClinicError, SettingError) as error:
+    except (ClinicError, SettingError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except StorageError as error:

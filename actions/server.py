@@ -8,18 +8,25 @@ import re
 import sys
 from collections.abc import Mapping
 
+import structlog
+from prometheus_client import REGISTRY
 from rasa_sdk.endpoint import create_app
 from sanic import Request, Sanic
 from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse, json
 
+from actions.metrics import ACTION_FAILURES, Backlog
 from actions.storage import Bookings, StorageError, open_bookings
+from assistant import logs
 from assistant.clinic import ClinicError, the_clinic
+from assistant.exposition import exposition
 from assistant.secret import secret
+from assistant.startup import StartError, check_port
 
 LARGEST_BODY = 1_000_000
-_HEALTH_SECONDS = 5
+SECONDS_TO_STOP = 8
+_SECONDS_TO_BE_READY = 3
 _ACTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
 
 logger = logging.getLogger(__name__)
@@ -37,6 +44,7 @@ class _Faults(ErrorHandler):
         if status < 500:
             return json({"error": "request refused"}, status)
         name = _action_name(request)
+        ACTION_FAILURES.inc()
         logger.error("action %s failed: %s", name, type(exception).__name__)
         return json({"error": "action failed", "action_name": name}, status)
 
@@ -46,34 +54,41 @@ def build(token: str, bookings: Bookings) -> Sanic:
 
     Args:
         token: what each caller must send in the header `X-Action-Token`.
-        bookings: the store that `/health` asks.
+        bookings: the store that `/ready` asks, and whose backlog is among the metrics.
     """
     app = create_app("actions", cors_origins=[])
     app.error_handler = _Faults()
     app.config.REQUEST_MAX_SIZE = LARGEST_BODY
     app.config.FALLBACK_ERROR_FORMAT = "json"
+    app.config.GRACEFUL_SHUTDOWN_TIMEOUT = SECONDS_TO_STOP
 
     @app.middleware("request")
     async def guard(request: Request) -> HTTPResponse | None:
+        structlog.contextvars.clear_contextvars()
         if request.path == "/health":
-            return await _health(bookings)
+            return json({"status": "ok"})
+        if request.path == "/ready":
+            return await _ready(bookings)
+        if request.path == "/metrics":
+            return await exposition(request)
         if not hmac.compare_digest(request.headers.get("x-action-token", "").encode(), token.encode()):
             return json({"error": "the header X-Action-Token is missing or wrong"}, 401)
         # The SDK inflates such a body without bound.
         if "content-encoding" in request.headers:
             return json({"error": "send the body as it is"}, 415)
+        structlog.contextvars.bind_contextvars(turn=_turn(request))
         return None
 
     return app
 
 
-async def _health(bookings: Bookings) -> HTTPResponse:
+async def _ready(bookings: Bookings) -> HTTPResponse:
     try:
-        await asyncio.wait_for(asyncio.to_thread(bookings.ping), _HEALTH_SECONDS)
+        await asyncio.wait_for(asyncio.to_thread(bookings.ping), _SECONDS_TO_BE_READY)
     except (StorageError, asyncio.TimeoutError) as error:
-        logger.warning("health: the database is away (%s)", type(error).__name__)
-        return json({"status": "the database is away"}, 503)
-    return json({"status": "ok"})
+        logger.warning("not ready: the database is away (%s)", type(error).__name__)
+        return json({"status": "not ready", "parts": {"bookings": "away"}}, 503)
+    return json({"status": "ready", "parts": {"bookings": "ok"}})
 
 
 def _action_name(request: Request) -> str | None:
@@ -83,6 +98,15 @@ def _action_name(request: Request) -> str | None:
     except Exception:
         return None
     return name if isinstance(name, str) and _ACTION_NAME.fullmatch(name) else None
+
+
+def _turn(request: Request) -> str | None:
+    """Return what the logs of all servers call the turn that an action is asked for."""
+    try:
+        tracker = request.json["tracker"]
+        return logs.turn_id(tracker["sender_id"], tracker["latest_message"]["message_id"])
+    except Exception:
+        return None
 
 
 def serve(environment: Mapping[str, str]) -> int:
@@ -99,16 +123,15 @@ def serve(environment: Mapping[str, str]) -> int:
         sys.stderr.write("ACTION_PORT must be a port such as 5055.\n")
         return 2
     host = environment.get("ACTION_HOST") or "127.0.0.1"
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for noisy in ("alembic", "sanic.root", "sanic.access", "sanic.error", "rasa_sdk.executor", "rasa_sdk.endpoint"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logs.configure()
     try:
         bookings = open_bookings(the_clinic())
-    except ClinicError as error:
+        check_port(host, int(port))
+    except (ClinicError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     app = build(token, bookings)
-    logger.info("action server on http://%s:%s", host, port)
+    REGISTRY.register(Backlog(bookings))
     app.run(host, int(port), access_log=False, debug=False, motd=False)
     return 0
 

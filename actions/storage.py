@@ -164,6 +164,14 @@ class Booking(BaseModel, frozen=True):
         return show_reference(self.reference)
 
 
+class Backlog(BaseModel, frozen=True):
+    """How many messages of one kind wait to be delivered or are given up, and since when the oldest waits."""
+
+    waiting: int
+    given_up: int
+    oldest: datetime.datetime | None
+
+
 class Parcel(BaseModel, frozen=True):
     """A message that one worker alone may send until its lease ends."""
 
@@ -421,6 +429,24 @@ class Bookings:
             booked = sa.select(REQUESTS).where(REQUESTS.c.id == row["request_id"])
             [booking] = _bookings(connection, connection.execute(booked).mappings().all())
         return Parcel(booking=booking, delivery=_delivery(row), lease=mine)
+
+    def backlog(self) -> dict[Kind, Backlog]:
+        """Return what is not delivered, for each kind that is in use."""
+        given_up = OUTBOX.c.failed_at.is_not(None)
+        query = (
+            sa.select(
+                OUTBOX.c.kind,
+                sa.func.count(sa.case((_OPEN, 1))).label("waiting"),
+                sa.func.count(sa.case((given_up, 1))).label("given_up"),
+                sa.func.min(sa.case((_OPEN, REQUESTS.c.created_at))).label("oldest"),
+            )
+            .join(REQUESTS, REQUESTS.c.id == OUTBOX.c.request_id)
+            .where(OUTBOX.c.delivered_at.is_(None))
+            .group_by(OUTBOX.c.kind)
+        )
+        with self._reading() as connection:
+            found = {row.kind: Backlog(**row) for row in connection.execute(query).mappings()}
+        return {kind: Backlog(waiting=0, given_up=0, oldest=None) for kind in self._delivery} | found
 
     def delivered(self, parcel: Parcel) -> None:
         """Note that a message has arrived."""

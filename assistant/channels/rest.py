@@ -1,17 +1,14 @@
 """The REST channel: Rasa's own protocol at /webhooks/rest/webhook, for tests and tools on this machine."""
 
-import asyncio
-import ipaddress
-import os
 import re
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
-from sanic import Blueprint, Request, Sanic, response
+from sanic import Blueprint, Request, response
 from sanic.response import HTTPResponse
 
+from assistant.exposition import is_from_here
 from assistant.gate import Gate
 
 _SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -27,19 +24,9 @@ class RestChannel(InputChannel):
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         webhook = Blueprint("rest_channel")
 
-        @webhook.listener("after_server_start")
-        async def announce(_app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
-            port = os.environ.get("PORT")
-            if port:
-                sys.stderr.write(f"\nThe assistant is ready: open http://127.0.0.1:{port}/chat/\n\n")
-
-        @webhook.get("/")
-        async def health(_request: Request) -> HTTPResponse:
-            return response.json({"status": "ok"})
-
         @webhook.post("/webhook")
         async def receive(request: Request) -> HTTPResponse:
-            if not _is_from_here(request):
+            if not is_from_here(request):
                 return response.json({"error": "this channel is for programs on this machine"}, status=403)
             body = _body(request)
             sender, text = body.get("sender"), body.get("message")
@@ -53,12 +40,6 @@ class RestChannel(InputChannel):
             return response.json([{**said, "recipient_id": sender} for said in output.messages])
 
         return webhook
-
-
-def _is_from_here(request: Request) -> bool:
-    """Tell whether a program of this machine asks, and neither a proxy nor a page in a browser."""
-    through_others = {"x-forwarded-for", "forwarded", "x-real-ip", "origin"} & set(request.headers)
-    return not through_others and ipaddress.ip_address(request.ip).is_loopback
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""The metrics of a process as Prometheus reads them at /metrics, and who may."""
+
+import asyncio
+import hmac
+import ipaddress
+import os
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sanic import Request, response
+from sanic.response import HTTPResponse
+
+REFUSAL = "metrics need METRICS_TOKEN, or a program on this machine"
+
+
+def is_from_here(request: Request) -> bool:
+    """Tell whether a program of this machine asks, and neither a proxy nor a page in a browser."""
+    through_others = {"x-forwarded-for", "forwarded", "x-real-ip", "origin"} & set(request.headers)
+    return not through_others and ipaddress.ip_address(request.ip).is_loopback
+
+
+def may_read(address_is_here: bool, authorization: str) -> bool:
+    """Tell whether metrics may be read: with METRICS_TOKEN by who sends it, without it by programs of this machine."""
+    token = os.environ.get("METRICS_TOKEN")
+    if not token:
+        return address_is_here
+    return hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode())
+
+
+async def exposition(request: Request) -> HTTPResponse:
+    """Answer a request for the metrics of this process."""
+    if not may_read(is_from_here(request), request.headers.get("authorization", "")):
+        return response.json({"error": REFUSAL}, status=403)
+    # In a thread, since a collector may ask a database.
+    return response.raw(await asyncio.to_thread(generate_latest), content_type=CONTENT_TYPE_LATEST)
