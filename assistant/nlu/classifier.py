@@ -73,7 +73,8 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(self._features(texts, vectors), [example.get(INTENT) for example in examples])
+            features = hstack([csr_matrix(vectors), self._weighted_ngrams(texts)], format="csr", dtype=np.float32)
+            model.fit(features, [example.get(INTENT) for example in examples])
         self._intents = list(model.classes_)
         self._weights = np.ascontiguousarray(model.coef_.T, dtype=np.float32)
         self._bias = model.intercept_.astype(np.float32)
@@ -103,13 +104,16 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
             vocabulary=vocabulary,
         )
 
-    def _features(self, texts: list[str], vectors: np.ndarray) -> csr_matrix:
-        """Return the embedding and the weighted tf-idf of each text: sparse float32, (texts, 384 + n-grams)."""
-        ngrams = self._ngrams.transform(texts) * self._config["ngram_weight"]
-        return hstack([csr_matrix(vectors), ngrams], format="csr", dtype=np.float32)
+    def _weighted_ngrams(self, texts: list[str]) -> csr_matrix:
+        """Return the tf-idf of each text's n-grams: sparse float32, (texts, n-grams)."""
+        return self._ngrams.transform(texts) * self._config["ngram_weight"]
 
     def _probabilities(self, texts: list[str], vectors: np.ndarray) -> np.ndarray:
-        return softmax(self._features(texts, vectors) @ self._weights + self._bias, axis=1)
+        """Return the probability of each intent: float32, (texts, intents)."""
+        # The first weights are those of the embedding; joining it to the sparse n-grams would cost more than this.
+        dimensions = vectors.shape[1]
+        scores = vectors @ self._weights[:dimensions] + self._weighted_ngrams(texts) @ self._weights[dimensions:]
+        return softmax(scores + self._bias, axis=1)
 
     def _ranking(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
         order = np.argsort(-probabilities)
