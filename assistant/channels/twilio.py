@@ -123,8 +123,8 @@ class TwilioChannel(MessagingChannel):
         await self._api.close()
 
     def reply(self, request: Request, body: bytes) -> HTTPResponse:
-        """Answer without TwiML: what is said follows through the API."""
-        return response.empty(status=204)
+        """Answer with TwiML that says nothing: what is said follows through the API."""
+        return response.text("<Response/>", content_type="text/xml")
 
 
 def _form(body: bytes) -> MultiDict[str]:
