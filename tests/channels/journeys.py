@@ -28,9 +28,9 @@ QUESTIONS = {
     "How is runner's knee diagnosed?": "Runner’s Knee Symptoms",
 }
 VISITOR, PHONE, SHOWN = "Ana Ruizinska", "949-555-0133", "(949) 555-0133"
-QUIET = settings(
-    derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+# Several platforms share these tests, and examples do not depend on the server.
+_NO_FAULTS = [HealthCheck.differing_executors, HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+QUIET = settings(derandomize=True, deadline=None, suppress_health_check=_NO_FAULTS)
 MANY = settings(QUIET, max_examples=1000)
 SOME = settings(QUIET, max_examples=300)
 
@@ -72,6 +72,13 @@ class Told:
         assert len(said) == (reaction != "silence"), said
         assert all(WORDS[reaction] in text for text in said), said
         return person.heard()
+
+
+def assert_answers(person: Person, questions: list[str]) -> None:
+    """Check that a person was told the answers to these questions, one message each and in this order."""
+    said = [person.text(call) for call in person.heard()]
+    sections = [re.search("Source: “(.*?)”", text) for text in said]
+    assert [found and found[1] for found in sections] == [QUESTIONS[question] for question in questions]
 
 
 class Journeys:
@@ -129,14 +136,14 @@ class Journeys:
         for question in questions:
             assert person.post(person.message(question)).status_code == 200
         at.settle()
-        self._assert_answers(person, questions)
+        assert_answers(person, questions)
 
     def test_what_comes_out_of_order_is_answered_as_it_was_written(self, at: Installation, person: Person) -> None:
         messages = [person.message(question) for question in QUESTIONS]
         with ThreadPoolExecutor(3) as threads:
             list(threads.map(person.post, reversed(messages)))
         at.settle()
-        self._assert_answers(person, list(QUESTIONS))
+        assert_answers(person, list(QUESTIONS))
 
     def test_people_do_not_wait_for_each_other(self, at: Installation, arrive: Callable[[], Person]) -> None:
         people = [arrive() for _ in range(5)]
@@ -145,12 +152,7 @@ class Journeys:
                 person.post(person.message(question))
         at.settle()
         for person in people:
-            self._assert_answers(person, list(QUESTIONS))
-
-    def _assert_answers(self, person: Person, questions: list[str]) -> None:
-        said = [person.text(call) for call in person.heard()]
-        sections = [re.search("Source: “(.*?)”", text) for text in said]
-        assert [found and found[1] for found in sections] == [QUESTIONS[question] for question in questions]
+            assert_answers(person, list(QUESTIONS))
 
     # ------------------------------------------------------------------ platforms that are busy, slow or away
 
@@ -178,7 +180,7 @@ class Journeys:
             assert person.post(person.message("What is runner's knee?")).status_code == 200
             assert person.post(person.message("What causes runner's knee?")).status_code == 200
         at.settle()
-        self._assert_answers(person, list(QUESTIONS)[:2])
+        assert_answers(person, list(QUESTIONS)[:2])
 
     def refusal(self, at: Installation) -> Answer:
         """Return how the platform says that a person cannot be written to."""
@@ -222,8 +224,10 @@ class Journeys:
         self, at: Installation, stranger: Person, connection: requests.Session, body: bytes, header: str
     ) -> None:
         headers = dict.fromkeys(stranger.sign(b""), header) if header else {}
+        before = at.taken()
         answer = connection.post(stranger.url, data=body, headers=headers, timeout=30)
         assert answer.status_code == 403
+        assert at.taken() == before
 
     @given(body=nonsense)
     @SOME
@@ -254,12 +258,10 @@ class Journeys:
 
     @pytest.fixture(scope="class")
     def stranger(self, at: Installation, arrive: Callable[[], Person]) -> Any:
-        """Somebody who sends nonsense; afterwards the assistant still answers, and nothing unsigned was taken."""
-        before = at.taken()
+        """Somebody who sends nonsense; afterwards the assistant still answers."""
         yield arrive()
         at.settle()
         assert "Source:" in arrive().say("What is runner's knee?")
-        assert at.taken() - before < 1000
 
     def test_nothing_personal_stands_in_the_logs(self, at: Installation) -> None:
         at.settle()

@@ -45,7 +45,7 @@ class Colleague(Person):
 
     def stamp(self) -> str:
         self.events += 1
-        return f"{self.started}.{self.events:06}"
+        return f"{self.started}.{self.number % 1000:03}{self.events:03}"
 
     def press(self, button: dict[str, Any], is_ephemeral: bool = False, **more: Any) -> Any:
         container = {"type": "message", "channel_id": self.channel, "is_ephemeral": is_ephemeral}
@@ -250,10 +250,9 @@ def test_what_a_person_types_comes_back_harmless(arrive: Arrive) -> None:
     assert "suit you?" in said
     for text in ("any weekday morning", "no"):
         person.say(text)
-    read_back = person.say("knee &amp; &lt;!channel&gt; hurts")
+    read_back = person.say("knee &amp; shin hurt <!channel>")
     assert "Contact: ana@example.com" in read_back
-    assert "<!channel>" not in read_back
-    assert "knee &amp; &lt;!channel&gt; hurts" in read_back
+    assert "About: knee &amp; shin hurt\n" in read_back
 
 
 @pytest.mark.parametrize(("typed", "words"), [(":+1:", "Good."), (":wave:", WORDS["greeting"])])
