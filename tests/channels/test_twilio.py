@@ -3,6 +3,7 @@
 import itertools
 import re
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -209,6 +210,15 @@ def test_stop_is_the_carriers_word_and_nothing_is_sent_until_start(at: Installat
     assert at.bookings() == before + 1
 
 
+def test_yes_undoes_stop_as_at_the_carrier_and_is_an_answer_otherwise(person: Texter) -> None:
+    for text in (f"book me a visit, {VISITOR}, any weekday morning", "Yes"):
+        said = person.say(text)
+    assert "before?" in said
+    assert person.told(person.message("STOP")) == []
+    assert person.told(person.message("YES")) == []
+    assert "What is it about?" in person.say("yes, I have")
+
+
 def test_on_whatsapp_stop_is_a_word_of_ours(at: Installation) -> None:
     person = WhatsApper(at)
     person.say("book me a visit")
@@ -262,6 +272,19 @@ def test_the_address_may_have_a_query_and_stand_behind_a_proxy(at: Installation,
     assert (answer.status_code, answer.text, answer.headers["Content-Type"]) == (200, "<Response/>", "text/xml")
     at.settle()
     assert len(person.heard()) == 1
+
+
+def test_a_database_that_is_away_is_told_to_twilio(at: Installation, person: Texter) -> None:
+    message = person.message("What is runner's knee?")
+    with sqlite3.connect(at.folder / "conversations.db", timeout=10) as database:
+        database.execute("ALTER TABLE messaging_inbox RENAME TO messaging_away")
+    try:
+        answer = person.post(message)
+    finally:
+        with sqlite3.connect(at.folder / "conversations.db", timeout=10) as database:
+            database.execute("ALTER TABLE messaging_away RENAME TO messaging_inbox")
+    assert answer.status_code == 503
+    assert len(person.told(message)) == 1
 
 
 # ------------------------------------------------------------------ servers that end
