@@ -86,7 +86,8 @@ def _is_own(record: logging.LogRecord) -> bool:
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    return _is_own(record) or (record.levelno >= logging.WARNING and record.name != "py.warnings")
+    is_an_end = bool(record.exc_info and record.exc_info[0] is SystemExit)
+    return _is_own(record) or (record.levelno >= logging.WARNING and record.name != "py.warnings" and not is_an_end)
 
 
 def _without_words(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -14,6 +14,7 @@ REFUSALS = Counter("assistant_refusals_total", "Turns that the article does not 
 FALLBACKS = Counter("assistant_fallbacks_total", "Turns in which no topic was sure enough.")
 RED_FLAGS = Counter("assistant_red_flags_total", "Messages that tell of an emergency.")
 APOLOGIES = Counter("assistant_apologies_total", "Messages answered with an apology, by what failed.", ["cause"])
+SMS_SEGMENTS = Counter("assistant_sms_segments_total", "Segments of text messages handed over, which carriers charge.")
 SEND_FAILURES = Counter("assistant_send_failures_total", "Answers that a platform did not take.", ["channel"])
 
 REFUSED_INTENTS = frozenset(

@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 
 import pluggy
+import sqlalchemy as sa
 from rasa.core.utils import AvailableEndpoints
 from rasa.shared.constants import DEFAULT_MODELS_PATH
 
 from assistant import logs
 from assistant.startup import MODEL, StartError, check_model, check_port
+from assistant.trackers import create_engine, database_url
 
 _hook = pluggy.HookimplMarker("rasa")
 
@@ -38,3 +40,15 @@ def _check(arguments: argparse.Namespace) -> None:
         raise StartError("A model comes from this project's own build only: set no model server and no remote storage.")
     check_model(Path(arguments.model))
     check_port(arguments.interface, int(arguments.port))
+    _check_store()
+
+
+def _check_store() -> None:
+    try:
+        engine = create_engine(database_url())
+        with engine.connect():
+            pass
+        engine.dispose()
+    except sa.exc.SQLAlchemyError as error:
+        kind = type(getattr(error, "orig", None) or error).__name__
+        raise StartError(f"The conversation store cannot be reached ({kind}): check DATABASE_URL.") from error

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-TURNS_KEPT = 12
+TURNS_KEPT = 8
 _LOCK_SECONDS = 2
 _metadata = sa.MetaData()
 conversations = sa.Table(

@@ -331,7 +331,7 @@ class Slack(Platform):
 
     BOT_TOKEN = "xoxb-tests-0123456789-token-of-nobody"
     SIGNING_SECRET = "00112233445566778899aabbccddeeff"
-    RESPONSE_PATH = "/commands/T0TESTS01/5550001/of-the-tests"
+    RESPONSES = "/commands/"
 
     def environment(self) -> dict[str, str]:
         return {
@@ -340,15 +340,11 @@ class Slack(Platform):
             "SLACK_API_URL": f"{self.url}/api",
         }
 
-    @property
-    def response_url(self) -> str:
-        return f"{self.url}{self.RESPONSE_PATH}"
-
     def limited(self, seconds: int) -> Answer:
         return Answer(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(seconds)})
 
     def answer(self, call: Call) -> Answer:
-        if call.path == self.RESPONSE_PATH:
+        if call.path.startswith(self.RESPONSES):
             self._check_blocks(call.body)
             self.sent.append(call)
             return Answer(200, "ok")
@@ -399,6 +395,7 @@ class Twilio(Platform):
 
     ACCOUNT = "AC00000000000000000000000000000001"
     AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
+    PUBLIC_URL = "https://chat.clinic.example"
 
     def __init__(self) -> None:
         super().__init__()
@@ -409,6 +406,7 @@ class Twilio(Platform):
             "TWILIO_ACCOUNT_SID": self.ACCOUNT,
             "TWILIO_AUTH_TOKEN": self.AUTH_TOKEN,
             "TWILIO_API_URL": self.url,
+            "PUBLIC_URL": self.PUBLIC_URL,
         }
 
     def limited(self, seconds: int) -> Answer:

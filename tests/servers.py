@@ -67,6 +67,11 @@ class Server:
                 raise ServerError(f"{self.command[0]} did not start:\n{self.log.read_text(errors='replace')[-3000:]}")
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was started and is no longer there, as after a crash."""
+        return self._process is not None and self._process.poll() is not None
+
     def kill(self) -> None:
         """End it at once, as a crash does."""
         self._end(signal.SIGKILL)
@@ -74,6 +79,12 @@ class Server:
     def stop(self) -> None:
         """Ask it to end, as a rolling update does, and wait until it has."""
         self._end(signal.SIGTERM)
+
+    @property
+    def pid(self) -> int:
+        """The id of its process, while it runs."""
+        assert self._process
+        return self._process.pid
 
     def pause(self) -> None:
         """Freeze it: connections are taken and nothing is answered."""
@@ -121,7 +132,7 @@ def rasa(folder: Path, environment: dict[str, str] | None = None, credentials: P
 def actions(folder: Path, environment: dict[str, str] | None = None) -> Server:
     """Return the action server, not yet started; `environment` must hold ACTION_TOKEN."""
     own = {"DATABASE_URL": f"sqlite:///{folder / 'bookings.db'}", "ACTION_HOST": "127.0.0.1", "ACTION_PORT": "{port}"}
-    return Server(["actions"], "/health", folder / "actions.log", {**own, **(environment or {})})
+    return Server(["actions"], "/ready", folder / "actions.log", {**own, **(environment or {})})
 
 
 @contextmanager

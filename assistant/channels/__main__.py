@@ -9,7 +9,7 @@ import os
 import sys
 
 from assistant.channels.outgoing import CallFailed, TryAgain
-from assistant.channels.telegram import TelegramChannel
+from assistant.channels.telegram_api import ADDRESS, DEFAULT_ADDRESS, SECRET, TOKEN, TelegramApi
 
 _STEPS = {
     "messenger": """\
@@ -48,11 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
     if platform in _STEPS:
         sys.stdout.write(_STEPS[platform].format(address=address) + "\n")
         return 0
-    channel = TelegramChannel.from_credentials(None)
-    if not channel.settings:
-        return _failed(f"Set {' and '.join(TelegramChannel.REQUIRED)} first.")
+    settings = {name: os.environ.get(name, "").strip() for name in (TOKEN, SECRET, ADDRESS)}
+    if not (settings[TOKEN] and settings[SECRET]):
+        return _failed(f"Set {TOKEN} and {SECRET} first.")
     try:
-        asyncio.run(_register(channel, address))
+        asyncio.run(_register(TelegramApi({**settings, ADDRESS: settings[ADDRESS] or DEFAULT_ADDRESS}), address))
     except TryAgain as fault:
         return _failed(f"Telegram cannot be reached now ({fault.what}). Please try again.")
     except CallFailed as fault:
@@ -61,11 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-async def _register(channel: TelegramChannel, address: str) -> None:
+async def _register(telegram: TelegramApi, address: str) -> None:
     try:
-        await channel.register(address)
+        await telegram.register(address)
     finally:
-        await channel.close()
+        await telegram.close()
 
 
 def _failed(reason: str) -> int:

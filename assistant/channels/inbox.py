@@ -34,7 +34,7 @@ from assistant.trackers import StoreUnavailable, create_all, create_engine, data
 
 logger = logging.getLogger(__name__)
 
-Wish = Literal["silence", "speech"]
+Wish = Literal["silence", "speech", "speech if silenced"]
 
 # Seconds for which a message waits for those that were written before it and come after it.
 SETTLING = 0.2
@@ -95,7 +95,7 @@ class Incoming:
         contact: the telephone number it was written from (E.164), which the booking form may offer.
         details: what the connector needs to answer it, such as a chat's id. Encrypted where it is kept, as the text is.
         wish: the person wants nothing sent any more ("silence"), or to be written to again ("speech"). Such a message
-            is not answered.
+            is not answered; one of "speech if silenced" is, as long as no silence was wanted.
         reply: what is said to it instead of the assistant's answer, outside the conversation; plain text.
 
     Raises:
@@ -221,7 +221,8 @@ class Inbox:
         mine = _people.c.conversation == message.conversation
         connection.execute(sa.update(_people).where(mine).values(channel=message.channel))
         person = connection.execute(sa.select(_people.c.is_silenced, _people.c.due_at).where(mine)).one()
-        is_done = message.wish is not None or person.is_silenced
+        wish = None if message.wish == "speech if silenced" and not person.is_silenced else message.wish
+        is_done = wish is not None or person.is_silenced
         is_new = _insert_new(
             connection,
             _messages,
@@ -237,8 +238,8 @@ class Inbox:
             tries=0,
             done_at=now if is_done else None,
         )
-        if is_new and message.wish:
-            connection.execute(sa.update(_people).where(mine).values(is_silenced=message.wish == "silence"))
+        if is_new and wish:
+            connection.execute(sa.update(_people).where(mine).values(is_silenced=wish == "silence"))
         elif is_new and not is_done and person.due_at is None:
             connection.execute(sa.update(_people).where(mine).values(due_at=now + SETTLING))
 

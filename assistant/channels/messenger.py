@@ -81,9 +81,11 @@ class MessengerChannel(MessagingChannel):
         await self._api.close()
 
     def routes(self, webhook: Blueprint) -> None:
-        webhook.add_route(self._verify, "/webhook", methods=["GET"])
+        @webhook.get("/webhook")
+        async def verify(request: Request) -> HTTPResponse:
+            return self._verify(request)
 
-    async def _verify(self, request: Request) -> HTTPResponse:
+    def _verify(self, request: Request) -> HTTPResponse:
         """Answer the handshake with which the app's settings try a webhook."""
         given = request.args.get("hub.verify_token", "").encode(errors="surrogateescape")
         is_ours = hmac.compare_digest(given, self.settings["MESSENGER_VERIFY_TOKEN"].encode())

@@ -7,7 +7,9 @@ from typing import Any
 
 import aiohttp
 
-SECONDS = 8.0
+# Long, since what a slow platform took all the same would be sent twice.
+SECONDS = 15.0
+SECONDS_TO_CONNECT = 5.0
 LONGEST_WAIT = 120.0
 _TOO_MANY = 429
 
@@ -99,7 +101,7 @@ class Api:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            timeout = aiohttp.ClientTimeout(total=SECONDS)
+            timeout = aiohttp.ClientTimeout(total=SECONDS, sock_connect=SECONDS_TO_CONNECT)
             self._session = aiohttp.ClientSession(timeout=timeout, headers=self._headers, auth=self._auth)
         return self._session
 

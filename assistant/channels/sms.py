@@ -36,6 +36,8 @@ KEYWORDS = {
     "START": ("START", "UNSTOP"),
     "HELP": ("HELP", "INFO"),
 }
+# What also undoes STOP, and is an answer like any other before it.
+YES = "YES"
 _INSTEAD = {"STOP": "never mind", "START": "hello", "HELP": "what can you answer"}
 _MEANINGS = {word: meaning for meaning, words in KEYWORDS.items() for word in words}
 _ALL = "|".join(_MEANINGS)
@@ -63,14 +65,15 @@ def in_gsm_7(text: str) -> str:
 
 
 def keyword(text: str) -> str | None:
-    """Return STOP, START or HELP when a text is nothing but a word by which carriers take it for that."""
-    return _MEANINGS.get(re.sub(r"[^A-Z]", "", text.upper()) if len(text.split()) == 1 else "")
+    """Return STOP, START, HELP or YES when a text is nothing but a word by which carriers take it for that."""
+    word = re.sub(r"[^A-Z]", "", text.upper()) if len(text.split()) == 1 else ""
+    return YES if word == YES else _MEANINGS.get(word)
 
 
 def free_of_keywords(text: str) -> str:
     """Return a text that asks for no word of the carriers' as an answer, or offers one as a choice."""
     meaning = keyword(text)
-    if meaning:
+    if meaning in _INSTEAD:
         return _INSTEAD[meaning].capitalize()
     return _TOLD.sub(_without, _QUOTED.sub(_without, text))
 

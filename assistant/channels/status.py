@@ -14,6 +14,7 @@ from sanic.response import HTTPResponse
 
 from assistant import metrics
 from assistant.exposition import exposition
+from assistant.startup import MODEL
 from assistant.trackers import StoreUnavailable, conversation_store
 
 _SECONDS = 3
@@ -41,27 +42,28 @@ class Status(InputChannel):
         @status.listener("after_server_start")
         async def announce(app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
             if not _has_model(app):
-                sys.stderr.write(
-                    "The model could not be loaded: delete models/assistant.tar.gz and run `make train`.\n"
-                )
+                sys.stderr.write(f"The model cannot be loaded: delete {MODEL} and run `make train`.\n")
                 raise SystemExit(1)
             port = os.environ.get("PORT")
             if port:
                 sys.stderr.write(f"\nThe assistant is ready: open http://127.0.0.1:{port}/chat/\n\n")
 
-        @status.get("/health")
-        async def health(_request: Request) -> HTTPResponse:
-            return response.json({"status": _OK})
-
-        @status.get("/ready")
-        async def ready(request: Request) -> HTTPResponse:
-            parts = await _parts(request.app)
-            is_ready = parts["model"] == parts["conversations"] == _OK
-            word = "not ready" if not is_ready else "degraded" if _AWAY in parts.values() else "ready"
-            return response.json({"status": word, "parts": parts}, status=200 if is_ready else 503)
-
-        status.add_route(exposition, "/metrics")
+        for path, handler in {"/health": health, "/ready": ready, "/metrics": exposition}.items():
+            status.add_route(handler, path)
         return status
+
+
+async def health(_request: Request) -> HTTPResponse:
+    """Answer that the process lives."""
+    return response.json({"status": _OK})
+
+
+async def ready(request: Request) -> HTTPResponse:
+    """Answer whether there can be conversations, and what is away."""
+    parts = await _parts(request.app)
+    is_ready = parts["model"] == parts["conversations"] == _OK
+    word = "not ready" if not is_ready else "degraded" if _AWAY in parts.values() else "ready"
+    return response.json({"status": word, "parts": parts}, status=200 if is_ready else 503)
 
 
 async def _parts(app: Sanic) -> dict[str, str]:

@@ -11,13 +11,10 @@ from sanic import Request
 from assistant.channels.inbox import Incoming
 from assistant.channels.messages import Outgoing, Style, dressed
 from assistant.channels.messaging import Forged, MessagingChannel
-from assistant.channels.outgoing import Api, TryAgain
+from assistant.channels.telegram_api import ADDRESS, DEFAULT_ADDRESS, SECRET, TOKEN, TelegramApi
 from assistant.clinic import the_clinic
 from assistant.identity import conversation
 
-# What Telegram is asked to send; of everything else nothing would come.
-UPDATES = ("message", "callback_query")
-COMMANDS = {"start": "Begin, or begin again", "help": "What I can answer"}
 _COMMAND = re.compile(r"/(start|help)(?:@\w+)?(?:\s.*)?", re.DOTALL)
 _COMMAND_WORDS = {"start": "Hello", "help": "Help"}
 # What people send that is no text; a message with none of these and no text is a notice of Telegram's own.
@@ -51,15 +48,15 @@ class TelegramChannel(MessagingChannel):
     An album is one message. An edited message is not answered again.
     """
 
-    REQUIRED = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET")
-    OPTIONAL: ClassVar[dict[str, str]] = {"TELEGRAM_API_URL": "https://api.telegram.org"}
+    REQUIRED = (TOKEN, SECRET)
+    OPTIONAL: ClassVar[dict[str, str]] = {ADDRESS: DEFAULT_ADDRESS}
 
     def __init__(self, settings: dict[str, str]) -> None:
         super().__init__(settings)
         if settings:
             self._clinic = the_clinic()
-            self._api = Api(f"{settings['TELEGRAM_API_URL']}/bot{settings['TELEGRAM_BOT_TOKEN']}")
-            self._bot = settings["TELEGRAM_BOT_TOKEN"].partition(":")[0]
+            self._api = TelegramApi(settings)
+            self._bot = settings[TOKEN].partition(":")[0]
             self._username = ""
             self._style = Style(longest=4096, measure=_units, dress=self._dress, most_buttons=10, longest_label=60)
 
@@ -69,7 +66,7 @@ class TelegramChannel(MessagingChannel):
 
     def check(self, request: Request, body: bytes) -> None:
         given = request.headers.get("x-telegram-bot-api-secret-token", "").encode(errors="surrogateescape")
-        if not hmac.compare_digest(given, self.settings["TELEGRAM_WEBHOOK_SECRET"].encode()):
+        if not hmac.compare_digest(given, self.settings[SECRET].encode()):
             raise Forged("its secret token is not ours")
 
     def read(self, request: Request, body: bytes) -> list[Incoming]:
@@ -83,7 +80,7 @@ class TelegramChannel(MessagingChannel):
     async def begin(self, message: Incoming) -> None:
         """Let the button that was pressed come to rest."""
         if "query" in message.details:
-            await self._call("answerCallbackQuery", callback_query_id=message.details["query"])
+            await self._api.call("answerCallbackQuery", callback_query_id=message.details["query"])
 
     async def send(self, message: Incoming, part: Outgoing) -> None:
         details = message.details
@@ -101,26 +98,10 @@ class TelegramChannel(MessagingChannel):
         if part.buttons:
             rows = [[{"text": label, "callback_data": data}] for label, data in part.buttons]
             content["reply_markup"] = {"inline_keyboard": rows}
-        await self._call("sendMessage", **content)
+        await self._api.call("sendMessage", **content)
 
     async def close(self) -> None:
         await self._api.close()
-
-    async def register(self, address: str) -> None:
-        """Ask Telegram to send updates to an address, and show the commands in its menu. Safe to repeat.
-
-        Raises:
-            TryAgain: Telegram cannot be reached now.
-            Refused: Telegram does not take the token or the address.
-        """
-        await self._call(
-            "setWebhook",
-            url=address,
-            secret_token=self.settings["TELEGRAM_WEBHOOK_SECRET"],
-            allowed_updates=UPDATES,
-        )
-        commands = [{"command": name, "description": description} for name, description in COMMANDS.items()]
-        await self._call("setMyCommands", commands=commands)
 
     def _message(self, update: dict[str, Any]) -> Incoming | None:
         message = update.get("message") or {}
@@ -190,15 +171,8 @@ class TelegramChannel(MessagingChannel):
     async def _name(self) -> str:
         """Return the bot's user name as people write it, asked for when first needed."""
         if not self._username:
-            self._username = f"@{(await self._call('getMe'))['username']}".casefold()
+            self._username = f"@{(await self._api.call('getMe'))['username']}".casefold()
         return self._username
-
-    async def _call(self, method: str, **content: Any) -> Any:
-        try:
-            return (await self._api.post(f"/{method}", json=content))["result"]
-        except TryAgain as fault:
-            parameters = fault.answer.get("parameters", {}) if isinstance(fault.answer, dict) else {}
-            raise TryAgain(fault.what, wait=max(fault.wait, parameters.get("retry_after", 0))) from None
 
     def _dress(self, text: str) -> str:
         return dressed(text, self._clinic, _escaped, source="<i>{}</i>".format)

@@ -21,9 +21,10 @@ from assistant.channels.inbox import Incoming, Wish
 from assistant.channels.messages import Outgoing, Style, dressed
 from assistant.channels.messaging import Forged, MessagingChannel
 from assistant.channels.outgoing import Api, Refused, Unwanted
-from assistant.channels.sms import MOST_SEGMENTS, free_of_keywords, in_gsm_7, keyword, segments
+from assistant.channels.sms import MOST_SEGMENTS, YES, free_of_keywords, in_gsm_7, keyword, segments
 from assistant.clinic import the_clinic
 from assistant.identity import conversation
+from assistant.metrics import SMS_SEGMENTS
 
 SMS, WHATSAPP = "sms", "whatsapp"
 _LONGEST_BODY = 1600
@@ -32,7 +33,7 @@ _MOST_FIELDS = 200
 # Others than telephone numbers, such as short codes, are programs, and cannot be answered.
 _PERSON = re.compile(r"(?P<whatsapp>whatsapp:)?(?P<number>\+\d{7,15})")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9]{8,64}")
-_WISHES: dict[str, Wish] = {"STOP": "silence", "START": "speech"}
+_WISHES: dict[str | None, Wish] = {"STOP": "silence", "START": "speech", YES: "speech if silenced"}
 
 STYLES = {
     SMS: Style(
@@ -74,14 +75,11 @@ class TwilioChannel(MessagingChannel):
         if request.query_string:
             url += f"?{request.query_string}"
         try:
-            form = _form(body)
-            is_genuine = bool(signature) and self._validator.validate(url, form, signature)
+            is_genuine = bool(signature) and self._validator.validate(url, _form(body), signature)
         except ValueError:
             is_genuine = False
         if not is_genuine:
             raise Forged("its signature is missing or wrong")
-        if form.get("AccountSid") != self._account:
-            raise Forged("it is of another account")
 
     def read(self, request: Request, body: bytes) -> list[Incoming]:
         form = _form(body)
@@ -103,7 +101,7 @@ class TwilioChannel(MessagingChannel):
                 text=text if text.strip() else None,
                 contact=_dialable(sender["number"]),
                 details={"from": form["To"], "to": form["From"]},
-                wish=_WISHES.get(meaning or ""),
+                wish=_WISHES.get(meaning),
             )
         ]
 
@@ -112,6 +110,8 @@ class TwilioChannel(MessagingChannel):
 
     async def send(self, message: Incoming, part: Outgoing) -> None:
         data = {"To": message.details["to"], "From": message.details["from"], "Body": part.text}
+        if message.channel == SMS:
+            SMS_SEGMENTS.inc(segments(part.text))
         try:
             await self._api.post(f"/2010-04-01/Accounts/{self._account}/Messages.json", data=data)
         except Refused as fault:
@@ -123,8 +123,8 @@ class TwilioChannel(MessagingChannel):
         await self._api.close()
 
     def reply(self, request: Request, body: bytes) -> HTTPResponse:
-        """Answer without TwiML: what is said follows through the API."""
-        return response.empty(status=204)
+        """Answer with TwiML that says nothing: what is said follows through the API."""
+        return response.text("<Response/>", content_type="text/xml")
 
 
 def _form(body: bytes) -> MultiDict[str]:

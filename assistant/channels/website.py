@@ -16,6 +16,7 @@ from sanic.exceptions import SanicException
 from sanic.http import Http
 from sanic.response import HTTPResponse
 
+from assistant.channels import status
 from assistant.channels.limits import AtOnce, Rate, TooMany
 from assistant.channels.sessions import Reply, Sessions
 from assistant.clinic import ROOT, the_clinic
@@ -30,7 +31,6 @@ WIDGET = ROOT / "widget" / "dist"
 DEMO_SERVER = b"http://localhost:5005/chat/"
 LARGEST_BODY = 32_768
 _LEAST_SECRET = 32
-_SECONDS_TO_BE_READY = 3
 _PREFIX = "/chat"
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _ANSWER_ID = re.compile(r"[A-Za-z0-9-]{8,64}\.\d{1,2}")
@@ -133,14 +133,9 @@ class WebsiteChannel(InputChannel):
         }.items():
             chat.add_route(self._guarded(handler), path, methods=_OWN_METHODS, name=path[1:], stream=True)
 
-        @chat.get("/health")
-        async def health(_request: Request) -> HTTPResponse:
-            return response.json({"status": "ok"})
-
-        @chat.get("/ready")
-        async def ready(request: Request) -> HTTPResponse:
-            missing = await _missing(request.app)
-            return response.json({"status": missing or "ready"}, status=503 if missing else 200)
+        # Also here, for who watches from outside and reaches nothing but the chat.
+        chat.add_route(status.health, "/health", name="health")
+        chat.add_route(status.ready, "/ready", name="ready")
 
         @chat.get("/")
         async def demo(_request: Request) -> HTTPResponse:
@@ -397,15 +392,3 @@ async def _body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refused(400, "the body must be a JSON object")
     return body
-
-
-async def _missing(app: Sanic) -> str | None:
-    """Return what is missing for conversations, or None."""
-    agent = getattr(app.ctx, "agent", None)
-    if agent is None or not agent.is_ready():
-        return "no model is loaded"
-    try:
-        await asyncio.wait_for(conversation_store(app.ctx.agent).retrieve("website:ready"), _SECONDS_TO_BE_READY)
-    except (asyncio.TimeoutError, StoreUnavailable):
-        return "the conversation store cannot be reached"
-    return None

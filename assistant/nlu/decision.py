@@ -48,6 +48,8 @@ OTHER_CONDITION_INTENT = "ask_other_condition"
 RED_FLAG_INTENT = "report_red_flag"
 QUESTIONS_KEY = "questions"
 _MOST_QUESTIONS = 2
+# As many as Rasa's own classifiers tell. The tracker keeps them, so more would cost at each turn.
+_RANKED = 10
 _SECOND_QUESTION_INTENTS = ARTICLE_INTENTS | {"ask_beyond_article", "ask_clinic_admin", "book_appointment"}
 _STORY_INTENTS = frozenset({"describe_symptoms", DEFAULT_NLU_FALLBACK_INTENT_NAME})
 _QUESTION = re.compile(
@@ -123,7 +125,7 @@ class Decision(GraphComponent):
         elif len(questions) >= _MOST_QUESTIONS:
             message.set(QUESTIONS_KEY, questions[:_MOST_QUESTIONS], add_to_output=True)
         message.set(INTENT, intent, add_to_output=True)
-        message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+        message.set(INTENT_RANKING_KEY, ranking[:_RANKED], add_to_output=True)
 
     def _intent(self, ranking: Ranking) -> dict[str, Any]:
         """Return the first intent of a ranking, or the fallback when it is not sure enough."""
@@ -149,7 +151,7 @@ class Decision(GraphComponent):
             name, confidence = intent[INTENT_NAME_KEY], intent[PREDICTED_CONFIDENCE_KEY]
             is_sure = name in _SECOND_QUESTION_INTENTS and confidence >= self._config["clause_threshold"]
             if is_sure and _QUESTION.search(text):
-                questions.setdefault(name, {TEXT: text, INTENT: intent, INTENT_RANKING_KEY: ranking})
+                questions.setdefault(name, {TEXT: text, INTENT: intent, INTENT_RANKING_KEY: ranking[:_RANKED]})
         return list(questions.values())
 
     def _emergency(self, message: Message) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
-from rasa.shared.core.events import BotUttered, Event, Restarted, UserUttered
+from rasa.shared.core.events import ActiveLoop, BotUttered, Event, Restarted, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant.clinic import the_clinic
@@ -299,6 +299,62 @@ def test_both_answers_to_two_questions_of_one_message_offer_buttons() -> None:
 def test_a_restart_offers_its_own_buttons_alone() -> None:
     events = [asked("a"), offer("/one"), asked("restart"), offer("/two"), Restarted()]
     assert [button["payload"] for button in latest_offer(DialogueStateTracker.from_events(SENDER, events))] == ["/two"]
+
+
+# ---------------------------------------------------------------- choices that are typed
+
+
+class Numbered(CollectingOutputChannel):
+    """A channel that shows buttons as a numbered list."""
+
+    def has_numbers(self, _buttons: list[Any]) -> bool:
+        return True
+
+
+YES_OR_NO = BotUttered(
+    "Before?", {"buttons": [{"title": "Yes, I have", "payload": "/affirm"}, {"title": "Skip it", "payload": "skip"}]}
+)
+FORM = ActiveLoop("booking_form")
+
+
+async def chosen(text: str, *events: Event, numbered: bool = True) -> list[str]:
+    """Return the intents and the words that the turns of a typed text are about."""
+    agent = FakeAgent(*events)
+    _in_use["agent"] = agent
+    output = Numbered() if numbered else CollectingOutputChannel()
+    await _gate(30)(UserMessage(text, output, SENDER, input_channel="rest"))
+    return [message.parse_data["intent"]["name"] for message in agent.handled] + agent.parsed
+
+
+@pytest.mark.parametrize("text", ["1", "1.", "number 1", "Yes, I have", "yes i have!"])
+async def test_a_number_or_a_label_typed_back_is_the_choice(text: str) -> None:
+    assert await chosen(text, asked("hi"), YES_OR_NO) == ["affirm"]
+    assert await chosen(text, asked("hi"), FORM, YES_OR_NO) == ["affirm"]
+
+
+@pytest.mark.parametrize("text", ["2", "skip it"])
+async def test_a_choice_of_words_is_read_as_those(text: str) -> None:
+    assert await chosen(text, asked("hi"), YES_OR_NO) == ["ask_causes", "skip"]
+
+
+async def test_a_number_is_words_where_buttons_are_shown_or_too_few() -> None:
+    assert await chosen("1", asked("hi"), YES_OR_NO, numbered=False) == ["ask_causes", "1"]
+    assert await chosen("3", asked("hi"), YES_OR_NO) == ["ask_causes", "3"]
+    assert await chosen("yes i have", asked("hi"), YES_OR_NO, numbered=False) == ["affirm"]
+
+
+async def test_a_number_counts_through_both_answers_to_one_message() -> None:
+    assert await chosen("3", asked("b"), offer("/one"), asked("b"), offer("/two", "/three"), offer("/one")) == ["three"]
+
+
+async def test_only_the_latest_offer_is_chosen_from() -> None:
+    assert await chosen("2", asked("hi"), offer("/one", "/two"), asked("more"), offer("/three")) == ["ask_causes", "2"]
+    assert await chosen("1", asked("hi"), offer("/one"), asked("bye"), BotUttered("Goodbye.")) == ["one"]
+
+
+@pytest.mark.parametrize("said", [[BotUttered("When?")], [offer("/one", "/two"), BotUttered("When?")]])
+async def test_while_a_form_waits_for_words_a_number_is_an_answer_to_it(said: list[Event]) -> None:
+    assert await chosen("2", asked("hi"), offer("/one", "/two"), asked("book"), FORM, *said) == ["ask_causes", "2"]
 
 
 # ---------------------------------------------------------------- never silence

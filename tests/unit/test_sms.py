@@ -60,13 +60,16 @@ def test_words_of_carriers_are_known(text: str) -> None:
     assert keyword(text) == "STOP"
 
 
-@pytest.mark.parametrize("text", ["please stop", "stop it", "ending", "the end", "", "1", "yes", "helpful", "started"])
+@pytest.mark.parametrize(
+    "text", ["please stop", "stop it", "ending", "the end", "", "1", "yesterday", "helpful", "started"]
+)
 def test_other_words_are_not_the_carriers(text: str) -> None:
     assert keyword(text) is None
 
 
-def test_start_and_help() -> None:
-    assert [keyword(word) for word in ("start", "UNSTOP", "help", "Info?")] == ["START", "START", "HELP", "HELP"]
+def test_start_help_and_yes() -> None:
+    words = {"start": "START", "UNSTOP": "START", "help": "HELP", "Info?": "HELP", "Yes.": "YES"}
+    assert {word: keyword(word) for word in words} == words
 
 
 @pytest.mark.parametrize("word", RESERVED)
