@@ -57,8 +57,15 @@ _QUESTION = re.compile(
     r"|is|are|am|will|would|any|may|tell me|explain|wondering|not sure)\b|\?$",
     re.IGNORECASE,
 )
+_COMPARING_INTENTS = frozenset({"ask_diagnosis", "ask_definition"})
+_COMPARED = re.compile(
+    r"\b(or|vs|versus|apart|differen\w+|distinguish|rather than|instead of|and not|rule\w* out|mistaken|confused"
+    r"|same)\b",
+    re.IGNORECASE,
+)
 _OURS = re.compile(
-    r"\b(runn?er'?s? ?knee|knee ?caps?|patell?a\w*|pfps?|pfj|patell?o-?femoral|anterior knee|front of (the|my) knee)\b",
+    r"\b(runn?er'?s? ?knee|knee ?caps?|(retro)?patell?a\w*|pfps?|pfj|patell?o-?femoral|anterior knee"
+    r"|front of (the|my) knee)\b",
     re.IGNORECASE,
 )
 
@@ -81,11 +88,12 @@ class Decision(GraphComponent):
             # An article's answer must lead the next intent by this much.
             "margin": 0.05,
             # How sure a clause must be to count as a question of its own.
-            "clause_threshold": 0.6,
+            "clause_threshold": 0.75,
             # An emergency is believed at this confidence, even where another intent is likelier.
             "emergency_threshold": 0.4,
-            # A clause torn from its story must be surer.
-            "emergency_clause_threshold": 0.85,
+            # A clause torn from its story must be surer, and the story must not speak against it.
+            "emergency_clause_threshold": 0.95,
+            "emergency_story_threshold": 0.05,
         }
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -117,7 +125,7 @@ class Decision(GraphComponent):
         elif intent[INTENT_NAME_KEY] in _STORY_INTENTS and questions:
             ranking = questions[0][INTENT_RANKING_KEY]
             intent = questions[0][INTENT]
-        if intent[INTENT_NAME_KEY] in ARTICLE_INTENTS and self._is_about_another_condition(message):
+        if intent[INTENT_NAME_KEY] in ARTICLE_INTENTS and self._is_about_another_condition(message, intent):
             intent = {
                 INTENT_NAME_KEY: OTHER_CONDITION_INTENT,
                 PREDICTED_CONFIDENCE_KEY: intent[PREDICTED_CONFIDENCE_KEY],
@@ -156,20 +164,27 @@ class Decision(GraphComponent):
 
     def _emergency(self, message: Message) -> dict[str, Any] | None:
         """Return the intent of an emergency when the message may tell of one, or a clause of it surely does."""
-        whole = (message.get(INTENT_RANKING_KEY), self._config["emergency_threshold"])
-        parts = [
-            (ranking, self._config["emergency_clause_threshold"]) for ranking in message.get(CLAUSE_RANKINGS_KEY) or []
-        ]
-        for ranking, threshold in [whole, *parts]:
-            for intent in ranking:
-                if intent[INTENT_NAME_KEY] == RED_FLAG_INTENT and intent[PREDICTED_CONFIDENCE_KEY] >= threshold:
-                    return intent
+        whole = _emergency_in(message.get(INTENT_RANKING_KEY))
+        if whole[PREDICTED_CONFIDENCE_KEY] >= self._config["emergency_threshold"]:
+            return whole
+        if whole[PREDICTED_CONFIDENCE_KEY] < self._config["emergency_story_threshold"]:
+            return None
+        for ranking in message.get(CLAUSE_RANKINGS_KEY) or []:
+            part = _emergency_in(ranking)
+            if part[PREDICTED_CONFIDENCE_KEY] >= self._config["emergency_clause_threshold"]:
+                return part
         return None
 
-    def _is_about_another_condition(self, message: Message) -> bool:
-        """Tell whether a condition is named and the knee's own, outside that name, is not."""
+    def _is_about_another_condition(self, message: Message, intent: dict[str, Any]) -> bool:
+        """Tell whether a condition is named, and neither compared with this one nor beside the knee's own name."""
+        if intent[INTENT_NAME_KEY] in _COMPARING_INTENTS and _COMPARED.search(message.get(TEXT)):
+            return False
         conditions = [entity for entity in message.get(ENTITIES) or [] if entity["entity"] == "condition"]
         rest = message.get(TEXT)
         for entity in conditions:
             rest = rest.replace(entity["value"], " ")
         return bool(conditions) and not _OURS.search(rest)
+
+
+def _emergency_in(ranking: Ranking) -> dict[str, Any]:
+    return next(intent for intent in ranking if intent[INTENT_NAME_KEY] == RED_FLAG_INTENT)
