@@ -40,8 +40,8 @@ _LONG_AGO = re.compile(
 _NOW = re.compile(r"\b(now|today|tonight|this (morning|afternoon|evening)|right now|suddenly|since yesterday)\b")
 _SENTENCE_END = re.compile(r"[.!?;]")
 _GENERAL = re.compile(
-    r"^(can|could|does|do|is(?! it (normal|ok|okay|bad|serious|dangerous))|will|would|may|might|how|what|when|why|are)\b"
-    r"(?!.*\b(i|ive|im|my|me|mine|he|she|his|her|him|hes|shes|we|our|us|it just|just)\b)"
+    r"^(can|could|does|do|is(?! it (normal|ok|okay|bad|serious|dangerous))|will|would|may|might|how|what|when|why|are)"
+    r"\b(?!.*\b(i|ive|im|my|me|mine|he|she|his|her|him|hes|shes|we|our|us|it just|just)\b)"
 )
 
 
