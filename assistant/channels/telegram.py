@@ -4,6 +4,7 @@ import hmac
 import html
 import json
 import re
+import time
 from typing import Any, ClassVar
 
 from sanic import Request
@@ -148,7 +149,9 @@ class TelegramChannel(MessagingChannel):
         if query["from"].get("is_bot") or chat.get("type") != "private" or not query.get("data"):
             return None
         details = {"chat": str(chat["id"]), "query": str(query["id"])}
-        return self._incoming(update, {"id": str(update["update_id"])}, chat["id"], query["data"], details)
+        # Telegram tells no time of a press, and of a message whole seconds: within one, the order of updates counts.
+        told = {"id": str(update["update_id"]), "sent_at": float(int(time.time()))}
+        return self._incoming(update, told, chat["id"], query["data"], details)
 
     def _incoming(
         self,
