@@ -270,12 +270,12 @@ class WebsiteChannel(InputChannel):
         output = WebsiteOutput(message)
         conversation = self._conversation(session)
         await Gate.of(app)(UserMessage(text, output, conversation, input_channel=self.name(), message_id=message))
-        await self._sessions.keep(session, message, output.said)
+        kept = await self._sessions.keep(session, message, output.said)
         # Cleared after the message was let in and before its turn began.
         if await self._sessions.of(self._sessions.token(session)) is None:
             await conversation_store(app.ctx.agent).delete(self._conversation(session))
             await self._sessions.close([session])
-        return output.said
+        return kept
 
     async def _forget(self, app: Sanic, sessions: list[str]) -> None:
         """End sessions, and remove every trace of what was said in them."""
