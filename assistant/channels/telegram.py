@@ -113,7 +113,7 @@ class TelegramChannel(MessagingChannel):
         if text is None and not _WORDLESS & message.keys():
             return None
         album = message.get("media_group_id")
-        told = {"id": f"album.{album}" if album else str(update["update_id"]), "sent_at": float(message["date"])}
+        told = {"id": f"album.{album}" if album else str(update["update_id"]), "sent_at": float(message.get("date", 0))}
         if chat["type"] == "private":
             return self._incoming(update, told, chat["id"], _spoken(text), {"chat": str(chat["id"])})
         if chat["type"] in ("group", "supergroup"):
