@@ -41,12 +41,13 @@ class Balancer(Server):
         action_url: where the assistant's servers reach the action servers.
     """
 
-    def __init__(self, folder: Path, chats: list[str], helpers: list[str]) -> None:
+    def __init__(self, folder: Path, chats: list[str], helpers: list[str], trusted_proxy: str = "unix:") -> None:
         """Write its configuration; it is not yet started.
 
         Args:
             chats: the addresses of the assistant's servers, as host:port.
             helpers: those of the action servers.
+            trusted_proxy: the address of a proxy before it; none unless given.
 
         Raises:
             PackageUnavailable: nginx is neither here nor can be installed.
@@ -54,9 +55,8 @@ class Balancer(Server):
         own = folder / "nginx"
         own.mkdir()
         nginx = str(program("nginx", "nginx-light"))
-        super().__init__(["-p", str(own), "-c", "nginx.conf", "-g", "daemon off;"], "/", folder / "nginx.log")
-        self.program = (nginx,)
-        self.ready = "/chat/health"
+        command = ["-p", str(own), "-c", "nginx.conf", "-g", "daemon off;"]
+        super().__init__(command, "/chat/health", folder / "nginx.log", program=(nginx,))
         action_port = free_port()
         self.action_url = f"http://127.0.0.1:{action_port}/webhook"
         # Run by root, its worker would be nobody, who may not enter the folders of a test.
@@ -66,7 +66,7 @@ class Balancer(Server):
                 CHAT_SERVERS="hash $conversation consistent;" + _servers(chats, 3),
                 ACTION_SERVERS="least_conn;" + _servers(helpers, 5),
                 RESOLVER="127.0.0.1",
-                TRUSTED_PROXY="unix:",
+                TRUSTED_PROXY=trusted_proxy,
                 CLINIC_PHONE=the_clinic().phone,
             )
             .replace("listen 8080;", f"listen 127.0.0.1:{self.port};")

@@ -34,15 +34,11 @@ class Unfit(AssertionError):
     """What came back is not what the assistant may say."""
 
 
-class _From(HTTPAdapter):
-    """Connects from an address of 127.0.0.0/8, so that each person is another client to the balancer."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        super().__init__()
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options, source_address=(self._address, 0))
+def from_address(address: str) -> HTTPAdapter:
+    """Return what lets a session of `requests` connect from an address of 127.0.0.0/8, as another client."""
+    adapter = HTTPAdapter()
+    adapter.init_poolmanager(10, 10, source_address=(address, 0))
+    return adapter
 
 
 @dataclass
@@ -88,7 +84,7 @@ class Person:
         self._pause = pause
         self._random = random.Random(number)
         self._http = requests.Session()
-        self._http.mount("http://", _From(f"127.1.{number // 200}.{number % 200 + 1}"))
+        self._http.mount("http://", from_address(f"127.1.{number // 200}.{number % 200 + 1}"))
         self.token = ""
         self._answers = {
             "What is your name?": self._name,
