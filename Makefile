@@ -1,6 +1,6 @@
 # `make run` serves the assistant, `make test` runs every check; both set up and train what is not there yet.
 .DELETE_ON_ERROR:
-.PHONY: setup train run test lint format benchmark
+.PHONY: setup train run test lint format benchmark audit
 
 PORT ?= 5005
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -27,6 +27,9 @@ lint: .venv/.synced
 
 benchmark: train
 	$(IN) RASA_TELEMETRY_ENABLED=false python -m benchmarks.understanding
+
+audit: .venv/.synced
+	@$(IN) python deploy/audit.py
 
 format: .venv/.synced
 	$(IN) ruff check --fix .
