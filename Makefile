@@ -8,6 +8,7 @@ MODEL = models/assistant.tar.gz
 DATA = $(shell find data -name '*.yml') config.yml domain.yml
 
 run: train widget/dist
+	@echo "Starting the assistant (about ten seconds) ..."
 	@$(IN) honcho --no-colour start --no-prefix -p $(PORT) -f deploy/Procfile
 
 train: $(MODEL)

@@ -1,4 +1,4 @@
-"""The audit fails on what is new and on what is stale, and never calls packages sound that no service has answered for."""
+"""The audit fails on what is new and on what is stale, and calls nothing sound that no service has answered for."""
 
 import re
 from collections.abc import Mapping
