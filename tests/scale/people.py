@@ -161,7 +161,7 @@ class Person:
         message = message or f"message-{next(_NUMBERS):08}"
         chat.sent.append(message)
         chat.texts[message] = text
-        with ThreadPoolExecutor() as senders:
+        with ThreadPoolExecutor(times) as senders:
             reply, *others = senders.map(lambda _: self._deliver(message, text, server), range(times))
         chat.replies[message] = reply
         if not reply or any(other != reply for other in others):
