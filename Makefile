@@ -1,6 +1,6 @@
 # `make run` serves the assistant, `make test` runs every check; both set up and train what is not there yet.
 .DELETE_ON_ERROR:
-.PHONY: setup train run test lint format benchmark
+.PHONY: setup train run test lint format benchmark audit
 
 PORT ?= 5005
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -8,6 +8,7 @@ MODEL = models/assistant.tar.gz
 DATA = $(shell find data -name '*.yml') config.yml domain.yml
 
 run: train widget/dist
+	@echo "Starting the assistant (about ten seconds) ..."
 	@$(IN) honcho --no-colour start --no-prefix -p $(PORT) -f deploy/Procfile
 
 train: $(MODEL)
@@ -27,6 +28,9 @@ lint: .venv/.synced
 
 benchmark: train
 	$(IN) RASA_TELEMETRY_ENABLED=false python -m benchmarks.understanding
+
+audit: .venv/.synced
+	@$(IN) python deploy/audit.py
 
 format: .venv/.synced
 	$(IN) ruff check --fix .

@@ -16,9 +16,16 @@ from sanic.response import HTTPResponse, html, redirect, text
 
 from actions.storage import Booking, Bookings, StorageError, UnknownReference
 from actions.summary import facts, moment_in_words, progress
+from assistant.channels.limits import Rate, TooMany
 from assistant.clinic import Clinic
+from assistant.exposition import is_from_here
 
 _DONE_SHOWN = 30
+# Tries to log in: at once, and a minute in the long run.
+_GUESSES_BY_ADDRESS = (10, 6)
+_GUESSES_ALTOGETHER = (100, 60)
+_COOKIE = "frontdesk"
+_COOKIE_SCOPE = f"Path=/frontdesk; Max-Age={30 * 24 * 3600}; HttpOnly; SameSite=Lax"
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:0 auto;padding:1rem;color:#1d2733;background:#fff}"
     "h1{font-size:1.4rem}h1 small{font-weight:400;color:#566}article{border:1px solid #ccd;border-radius:.5rem;"
@@ -67,12 +74,14 @@ def blueprint(bookings_factory: Callable[[], Bookings], clinic: Clinic) -> Bluep
     """Return the page and its one form, for a Sanic server.
 
     It answers 404 unless FRONTDESK_USER and FRONTDESK_PASSWORD are both set; then it asks for them (HTTP Basic, so
-    the server must be reached through TLS).
+    the server must be reached through TLS). Guesses are slowed down by address and altogether. A browser that has
+    logged in holds a cookie that says so, and whoever guesses cannot keep it out.
 
     Args:
         bookings_factory: opens the store; called once, at the first request.
     """
     desk = Blueprint("frontdesk", url_prefix="/frontdesk")
+    by_address, altogether = Rate(*_GUESSES_BY_ADDRESS), Rate(*_GUESSES_ALTOGETHER)
     opened: list[Bookings] = []
 
     def bookings() -> Bookings:
@@ -88,11 +97,26 @@ def blueprint(bookings_factory: Callable[[], Bookings], clinic: Clinic) -> Bluep
         login = _login()
         if login is None:
             return text("Not found", 404)
-        if not _is_let_in(request, login):
+        is_right, is_known = _is_let_in(request, login), _is_known(request)
+        if "authorization" in request.headers and not (is_right and is_known):
+            count = Rate.check if is_right else Rate.take
+            try:
+                count(by_address, request.remote_addr or request.ip)
+                count(altogether, "")
+            except TooMany as limit:
+                return text("Too many tries. Please wait.", 429, {"Retry-After": str(limit.seconds)})
+        if not is_right:
             return text("Please log in.", 401, {"WWW-Authenticate": 'Basic realm="Front desk", charset="UTF-8"'})
+        request.ctx.is_new_here = not is_known
         if _comes_from_elsewhere(request):
             return text("This page is not for other sites.", 403)
         return None
+
+    @desk.middleware("response")
+    async def remember(request: Request, answer: HTTPResponse) -> None:
+        if getattr(request.ctx, "is_new_here", False):
+            secure = "" if is_from_here(request) else "; Secure"
+            answer.headers["Set-Cookie"] = f"{_COOKIE}={_proof('browser')}; {_COOKIE_SCOPE}{secure}"
 
     @desk.get("/")
     async def show(request: Request) -> HTTPResponse:
@@ -143,11 +167,20 @@ def _comes_from_elsewhere(request: Request) -> bool:
     return site not in {"same-origin", "none"} and not followed
 
 
+def _is_known(request: Request) -> bool:
+    """Tell whether this browser has logged in before, with the login of today."""
+    return hmac.compare_digest((request.cookies.get(_COOKIE) or "").encode(), _proof("browser").encode())
+
+
 def _form_token(reference: str) -> str:
     """Return what proves that the form was read from the page: another site can have it sent, but never reads it."""
-    login = _login() or ("", "")
-    key = hashlib.sha256("\0".join(login).encode()).digest()
-    return hmac.new(key, f"done {reference}".encode(), hashlib.sha256).hexdigest()
+    return _proof(f"done {reference}")
+
+
+def _proof(what: str) -> str:
+    """Return what only a server that knows the login can have made."""
+    key = hashlib.sha256("\0".join(_login() or ("", "")).encode()).digest()
+    return hmac.new(key, what.encode(), hashlib.sha256).hexdigest()
 
 
 def _away(error: StorageError) -> HTTPResponse:

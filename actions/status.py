@@ -15,8 +15,6 @@ from actions.storage import Bookings, StorageError
 from assistant.exposition import REFUSAL, may_read
 from assistant.startup import StartError, check_port
 
-_JSON = [("Content-Type", "application/json")]
-
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
@@ -61,7 +59,7 @@ def _application(bookings: Bookings) -> Callable[..., Iterable[bytes]]:
             status, body = "200 OK", {"status": "ok"}
         else:
             status, body = "404 Not Found", {"error": "there is no such page"}
-        start_response(status, _JSON)
+        start_response(status, [("Content-Type", "application/json")])
         return [json.dumps(body).encode()]
 
     return application

@@ -37,7 +37,8 @@ ALPHABET = "CDFGHJKMPRTWXY34679"
 _REFERENCE_LENGTH = 6
 _REFERENCE_TRIES = 20
 _LONGEST_KEY = 255
-_BUSY_SECONDS = 15
+# Below the ten seconds that a process has to end, since no signal is heard while a database is waited for.
+_BUSY_SECONDS = 8
 # Any number will do, as long as nothing else in the database takes the same one.
 _MIGRATION_LOCK = 7_360_311
 
@@ -577,7 +578,7 @@ def _engine(url: str) -> Engine:
     parsed = sa.engine.make_url(url)
     options: dict[str, Any] = {"future": True, "hide_parameters": True, "pool_pre_ping": True}
     if parsed.get_backend_name() == "postgresql":
-        waits = "-c statement_timeout=15000 -c lock_timeout=10000 -c timezone=utc"
+        waits = f"-c statement_timeout={_BUSY_SECONDS}s -c lock_timeout={_BUSY_SECONDS}s -c timezone=utc"
         arguments = {"connect_timeout": 5, "options": waits}
         return sa.create_engine(parsed, pool_size=5, max_overflow=5, connect_args=arguments, **options)
     arguments = {"check_same_thread": False, "timeout": _BUSY_SECONDS}

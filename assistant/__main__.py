@@ -9,7 +9,7 @@ import sys
 import warnings
 
 from assistant.clinic import ROOT, ClinicError, the_clinic
-from assistant.imports import leave_out_tensorflow
+from assistant.imports import compute_in_one_thread, leave_out_tensorflow
 from assistant.secret import secret
 
 _DEFAULTS = {
@@ -17,6 +17,7 @@ _DEFAULTS = {
     "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "ACTION_URL": "http://127.0.0.1:5055/webhook",
+    "SANIC_GRACEFUL_SHUTDOWN_TIMEOUT": "8",
 }
 
 
@@ -38,6 +39,7 @@ def main() -> int:
 
     warnings.simplefilter("ignore")
     if sys.argv[1:2] == ["run"]:
+        compute_in_one_thread()
         leave_out_tensorflow()
     from rasa.__main__ import main as rasa
     from rasa.core import constants

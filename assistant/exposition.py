@@ -5,10 +5,12 @@ import hmac
 import ipaddress
 import os
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 from sanic import Request, response
 from sanic.response import HTTPResponse
 
+# When a counter began tells nobody here anything.
+disable_created_metrics()
 REFUSAL = "metrics need METRICS_TOKEN, or a program on this machine"
 
 

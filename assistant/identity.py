@@ -34,9 +34,13 @@ def conversation(channel: str, person: str, is_phone: bool = False) -> str:
     """
     plain = person.replace(".", "").replace("-", "").replace("_", "")
     if is_phone or not (plain.isascii() and plain.isalnum() and len(person) <= 100):
-        key = _key("conversation")
-        person = hmac.new(key, f"{channel}:{person}".encode(), hashlib.sha256).hexdigest()[:_PSEUDONYM_LENGTH]
+        person = pseudonym(f"{channel}:{person}", "conversation")
     return f"{channel}:{person}"
+
+
+def pseudonym(identity: str, purpose: str) -> str:
+    """Return what stands for an identity: the same for the same purpose, and nothing to who has not the secret."""
+    return hmac.new(_key(purpose), identity.encode(), hashlib.sha256).hexdigest()[:_PSEUDONYM_LENGTH]
 
 
 def seal(text: str, purpose: str) -> str:

@@ -17,8 +17,8 @@ from redis.exceptions import LockError, RedisError
 
 _POLL_SECONDS = 0.02
 # How long a lock outlives the server that held it, or a place in the line the server that waited.
-_SECONDS_KEPT = 3.0
-_SECONDS_BETWEEN_RENEWALS = 1.0
+_SECONDS_KEPT = 2.0
+_SECONDS_BETWEEN_RENEWALS = 0.5
 _SECONDS_FOR_REDIS = 1.0
 _SECONDS_TO_LEAVE = 0.4
 # Keeps a place in the line of a conversation, joining it first where needed, and drops what stands at its head of

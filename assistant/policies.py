@@ -2,19 +2,49 @@
 
 from typing import Any
 
+from rasa.core.constants import POLICY_MAX_HISTORY
 from rasa.core.policies.memoization import MemoizationPolicy
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.shared.core.constants import ACTIVE_LOOP, LOOP_NAME, PREVIOUS_ACTION, USER
 from rasa.shared.core.domain import Domain, State
+from rasa.shared.core.events import ActionExecuted
 from rasa.shared.core.trackers import DialogueStateTracker, is_prev_action_listen_in_state
+from rasa.shared.nlu.constants import ACTION_NAME, INTENT
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True)
 class StoryPolicy(MemoizationPolicy):
     """Follows the longest story that the latest turns tell from its beginning, whatever was said before them.
 
-    It finds what Rasa's AugmentedMemoizationPolicy finds, save that slots set before a story began are not forgotten.
-    That policy builds a shorter tracker for each beginning it tries; this one leaves out states it has already.
+    Stories tell of intents and actions. Rasa's AugmentedMemoizationPolicy follows them too, with a shorter tracker and
+    all its states for each beginning that it tries, and it loses a story in whose middle rules take many steps.
     """
+
+    def _prediction_states(
+        self,
+        tracker: DialogueStateTracker,
+        domain: Domain,
+        use_text_for_last_user_input: bool = False,
+        rule_only_data: dict[str, Any] | None = None,
+    ) -> list[State]:
+        """Return the latest states as a story would tell them, without the steps that only rules take."""
+        actions = [event for event in tracker.applied_events() if isinstance(event, ActionExecuted)]
+        told: list[State] = []
+        is_hidden, before = False, None
+        for state, action in zip(tracker.past_states(domain), [*actions, None], strict=True):
+            if not is_hidden:
+                before = state.get(PREVIOUS_ACTION)
+            # A form that goes on asking neither begins nor ends what is hidden.
+            if not _is_asking(state):
+                is_hidden = bool(action and action.hide_rule_turn)
+            if is_hidden:
+                continue
+            # What was said in hidden steps is hidden too.
+            is_new = is_prev_action_listen_in_state(state) or not told
+            said = (state if is_new else told[-1]).get(USER)
+            intent = {USER: {INTENT: said[INTENT]}} if said else {}
+            told.append({**intent, **({PREVIOUS_ACTION: before} if before else {})})
+        return told[-self.config[POLICY_MAX_HISTORY] :]
 
     def recall(
         self,
@@ -33,3 +63,9 @@ class StoryPolicy(MemoizationPolicy):
         remembered = (self._recall_states(told) for told in [states, *beginnings])
         action: str | None = next((action for action in remembered if action is not None), None)
         return action
+
+
+def _is_asking(state: State) -> bool:
+    """Tell whether a form has just asked for something."""
+    form = state.get(ACTIVE_LOOP, {}).get(LOOP_NAME)
+    return form is not None and state.get(PREVIOUS_ACTION, {}).get(ACTION_NAME) == form

@@ -31,6 +31,7 @@ from rasa.shared.exceptions import RasaException
 from rasa.shared.utils.common import all_subclasses
 
 from assistant.clinic import ROOT
+from assistant.conversation import Conversation
 
 logger = logging.getLogger(__name__)
 
@@ -192,7 +193,7 @@ class ConversationStore(TrackerStore):
             read = _Read(sender_id, None, None, 0, None, [])
         else:
             events = [_event(event) for event in json.loads(stored.events)]
-            tracker = DialogueStateTracker.from_events(sender_id, events, self.domain.slots)
+            tracker = Conversation.from_events(sender_id, events, self.domain.slots)
             said = json.loads(stored.said) if stored.said else []
             read = _Read(sender_id, stored.updated_at, tracker, len(events), stored.message, said)
         _read.set(read)

@@ -22,9 +22,6 @@ from urllib.parse import parse_qs, urlsplit
 CLOSE = "close"
 SILENCE = "silence"
 
-_SECONDS_TO_BE_SENT = 30
-_SECONDS_BETWEEN_LOOKS = 0.02
-
 
 @dataclass
 class Call:
@@ -146,17 +143,6 @@ class Platform:
         """
         raise NotImplementedError
 
-    def wait_for(self, is_there: Callable[["Platform"], bool]) -> None:
-        """Return once something has come.
-
-        Raises:
-            AssertionError: it did not come.
-        """
-        deadline = time.monotonic() + _SECONDS_TO_BE_SENT
-        while not is_there(self):
-            assert time.monotonic() < deadline, f"not sent; what was: {[call.body for call in self.calls[-5:]]}"
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-
     def _take(self, call: Call) -> Answer | None:
         with self._lock:
             self.calls.append(call)
@@ -179,7 +165,6 @@ class Telegram(Platform):
     """The Bot API (https://core.telegram.org/bots/api).
 
     Attributes:
-        blocked: the chats whose person has blocked the bot.
         webhook: what `setWebhook` was last called with.
     """
 
@@ -190,7 +175,6 @@ class Telegram(Platform):
 
     def __init__(self) -> None:
         super().__init__()
-        self.blocked: set[int] = set()
         self.webhook: dict[str, Any] = {}
 
     def environment(self) -> dict[str, str]:
@@ -232,8 +216,6 @@ class Telegram(Platform):
         body, text = call.body, call.body.get("text")
         if not isinstance(body.get("chat_id"), int | str):
             raise Refusal(self._fault(400, "Bad Request: chat_id is empty"))
-        if body["chat_id"] in self.blocked:
-            raise Refusal(self._fault(403, "Forbidden: bot was blocked by the user"))
         if not isinstance(text, str) or not text.strip():
             raise Refusal(self._fault(400, "Bad Request: message text is empty"))
         if len(text) > 4096:

@@ -86,6 +86,22 @@ class Server:
         assert self._process
         return self._process.pid
 
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, as a rolling update does, and do not wait."""
+        assert self._process
+        self._process.send_signal(signal.SIGTERM)
+
+    def ended(self, seconds: float) -> int:
+        """Wait for the end of a server that was asked to; return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not end in time.
+        """
+        assert self._process
+        code = self._process.wait(seconds)
+        self._process = None
+        return code
+
     def pause(self) -> None:
         """Freeze it: connections are taken and nothing is answered."""
         assert self._process

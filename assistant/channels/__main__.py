@@ -6,6 +6,7 @@ Where a platform has no call for it, it says what to enter where. PUBLIC_URL is 
 import argparse
 import asyncio
 import os
+import re
 import sys
 
 from assistant.channels.outgoing import CallFailed, TryAgain
@@ -51,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     settings = {name: os.environ.get(name, "").strip() for name in (TOKEN, SECRET, ADDRESS)}
     if not (settings[TOKEN] and settings[SECRET]):
         return _failed(f"Set {TOKEN} and {SECRET} first.")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", settings[SECRET]):
+        return _failed(f"{SECRET} may hold only letters, digits, dashes and underscores, and no more than 256.")
     try:
         asyncio.run(_register(TelegramApi({**settings, ADDRESS: settings[ADDRESS] or DEFAULT_ADDRESS}), address))
     except TryAgain as fault:

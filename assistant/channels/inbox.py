@@ -256,9 +256,9 @@ class Inbox:
                     await in_thread(self._engine, self._sweep)
                     self._swept_at = self._clock()
                 is_away = False
-            except StoreUnavailable as error:
+            except (Exception, StoreUnavailable) as error:
                 if not is_away:
-                    logger.error("The inbox cannot be read: %s.", error)
+                    logger.error("The inbox cannot be read: %s.", type(error).__name__)
                 is_away = True
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _LOOKS_EVERY)
@@ -267,9 +267,10 @@ class Inbox:
         asyncio.get_running_loop().call_later(seconds, self._woken.set)
 
     def _renew(self, connection: sa.engine.Connection) -> None:
+        """Keep what is being answered; what was left because of a fault becomes free for anyone."""
         if self._running:
-            ours = sa.update(_people).where(_people.c.lease == self._me)
-            connection.execute(ours.values(leased_until=self._clock() + LEASE))
+            ours = sa.and_(_people.c.lease == self._me, _people.c.conversation.in_(list(self._running)))
+            connection.execute(sa.update(_people).where(ours).values(leased_until=self._clock() + LEASE))
 
     def _claim(self, connection: sa.engine.Connection) -> list[str]:
         """Take up conversations in which something is due, as many as there is room for."""

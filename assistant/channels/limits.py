@@ -42,15 +42,25 @@ class Rate:
         Raises:
             TooMany: the key has used up what it may do.
         """
-        now = self._clock()
-        left, since = self._buckets.pop(key, (self._burst, now))
-        left = min(self._burst, left + (now - since) * self._per_second)
+        left = self._left(key)
         allowed = left >= 1
-        self._buckets[key] = (left - 1 if allowed else left, now)
+        self._buckets[key] = (left - 1 if allowed else left, self._clock())
+        self._buckets.move_to_end(key)
         if len(self._buckets) > KEYS_KEPT:
             self._buckets.popitem(last=False)
         if not allowed:
             raise TooMany((1 - left) / self._per_second)
+
+    def check(self, key: str) -> None:
+        """Count nothing, and raise TooMany where `take` would."""
+        left = self._left(key)
+        if left < 1:
+            raise TooMany((1 - left) / self._per_second)
+
+    def _left(self, key: str) -> float:
+        now = self._clock()
+        left, since = self._buckets.get(key, (self._burst, now))
+        return min(self._burst, left + (now - since) * self._per_second)
 
 
 class AtOnce:

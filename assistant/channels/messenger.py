@@ -103,7 +103,7 @@ class MessengerChannel(MessagingChannel):
             id=id_ if len(id_) <= _LONGEST_ID else hashlib.sha256(id_.encode()).hexdigest(),
             conversation=conversation(self.name(), person),
             text=_text(said) if "message" in event else _wish(said),
-            sent_at=int(event["timestamp"]) / 1000,
+            sent_at=int(event.get("timestamp", 0)) / 1000,
             sequence=place,
             details={"person": person},
         )

@@ -73,21 +73,8 @@ class Api:
             TryAgain: no answer within `SECONDS`, no connection, 429 or a fault of the platform.
             Refused: any other status than 2xx.
         """
-        return await self._call("POST", path, **content)
-
-    async def get(self, path: str, **content: Any) -> Any:
-        """As `post`, with GET."""
-        return await self._call("GET", path, **content)
-
-    async def close(self) -> None:
-        """Close the connections; the next call opens new ones."""
-        if self._session:
-            await self._session.close()
-            self._session = None
-
-    async def _call(self, method: str, path: str, **content: Any) -> Any:
         try:
-            async with self._open().request(method, self._url + path, **content) as response:
+            async with self._open().post(self._url + path, **content) as response:
                 answer = await _json(response)
                 status, wait = response.status, response.headers.get("Retry-After", "")
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
@@ -98,6 +85,12 @@ class Api:
         if not 200 <= status < 300:
             raise Refused(f"HTTP {status}", answer)
         return answer
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        if self._session:
+            await self._session.close()
+            self._session = None
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:

@@ -88,22 +88,28 @@ class Sessions:
 
     async def reply(self, session: str, message: str) -> Reply | None:
         """Return what was said to a message before, or None when it is new."""
-        query = sa.select(_replies.c.said).where(_replies.c.session == session, _replies.c.message == message)
+        query = _said_to(session, message)
         said = await in_thread(self._engine, lambda connection: connection.execute(query).scalar())
         return None if said is None else json.loads(said)
 
-    async def keep(self, session: str, message: str, said: Reply) -> None:
-        """Keep what was said to a message, unless another server has, and let the session last `seconds` from now."""
-        known = sa.select(_replies.c.message).where(_replies.c.session == session, _replies.c.message == message)
+    async def keep(self, session: str, message: str, said: Reply) -> Reply:
+        """Keep what was said to a message, and let the session last `seconds` from now.
 
-        def write(connection: sa.engine.Connection) -> None:
+        Returns:
+            What is said to it for good: what another server has kept before, when one has.
+        """
+
+        def write(connection: sa.engine.Connection) -> Reply:
             connection.execute(
                 sa.update(_sessions).where(_sessions.c.id == session).values(expires_at=self._clock() + self.seconds)
             )
-            if connection.execute(known).first() is None:
-                connection.execute(sa.insert(_replies).values(session=session, message=message, said=json.dumps(said)))
+            kept = connection.execute(_said_to(session, message)).scalar()
+            if kept is not None:
+                return json.loads(kept)
+            connection.execute(sa.insert(_replies).values(session=session, message=message, said=json.dumps(said)))
+            return said
 
-        await in_thread(self._engine, write)
+        return await in_thread(self._engine, write)
 
     async def rate(self, session: str, answer: str, verdict: str) -> bool:
         """Keep a verdict on an answer this session was given; a later one replaces it.
@@ -137,3 +143,7 @@ class Sessions:
         """Return some sessions whose time is over and that are not closed yet."""
         query = sa.select(_sessions.c.id).where(_sessions.c.expires_at <= self._clock()).limit(_SWEPT_AT_ONCE)
         return list(await in_thread(self._engine, lambda connection: connection.execute(query).scalars().all()))
+
+
+def _said_to(session: str, message: str) -> sa.sql.Select:
+    return sa.select(_replies.c.said).where(_replies.c.session == session, _replies.c.message == message)

@@ -108,22 +108,21 @@ class SlackChannel(MessagingChannel):
         if notice.get("type") != "event_callback":
             return None
         event = notice["event"]
-        bots = [f"<@{each['user_id']}" for each in notice.get("authorizations") or [] if each.get("is_bot")]
-        is_direct = event.get("channel_type") == "im"
-        is_mention = event["type"] == "app_mention"
         if event["type"] not in ("message", "app_mention") or event.get("subtype") not in _SPOKEN:
             return None
-        if "bot_id" in event or not event.get("user"):
+        bots = [each["user_id"] for each in notice.get("authorizations") or [] if each.get("is_bot")]
+        stamp, channel, user, text = event["ts"], event["channel"], event.get("user"), event.get("text") or ""
+        if not user or user in bots or "bot_id" in event:
             return None
-        text = event.get("text") or ""
-        if not (is_direct or is_mention or any(bot in text for bot in bots)):
+        is_direct = event.get("channel_type") == "im" or channel.startswith("D")
+        if not (is_direct or event["type"] == "app_mention" or any(f"<@{bot}" in text for bot in bots)):
             return None
-        stamp, channel, user = event["ts"], event["channel"], event["user"]
-        details, person = {"channel": channel}, f"{notice['team_id']}.{user}"
+        team = notice.get("team_id", "")
+        details, person = {"channel": channel}, f"{team}.{user}"
         thread = event.get("thread_ts")
         if not is_direct:
             thread = thread or stamp
-            person = f"{notice['team_id']}.{channel}.{thread}.{user}"
+            person = f"{team}.{channel}.{thread}.{user}"
         if thread:
             details["thread"] = thread
         words = plain(text)
@@ -138,7 +137,9 @@ class SlackChannel(MessagingChannel):
         action = payload["actions"][0]
         if action.get("type") != "button" or not action.get("value"):
             return None
-        team, user, channel = payload["team"]["id"], payload["user"]["id"], payload["channel"]["id"]
+        user, channel = payload["user"]["id"], payload["channel"]["id"]
+        # An app of a whole organisation belongs to no team.
+        team = (payload.get("team") or {}).get("id") or payload["user"].get("team_id", "")
         container, pressed_at = payload.get("container", {}), action["action_ts"]
         id_ = f"{user}.{pressed_at}"
         if container.get("is_ephemeral"):

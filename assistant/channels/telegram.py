@@ -4,6 +4,7 @@ import hmac
 import html
 import json
 import re
+import time
 from typing import Any, ClassVar
 
 from sanic import Request
@@ -112,7 +113,7 @@ class TelegramChannel(MessagingChannel):
         if text is None and not _WORDLESS & message.keys():
             return None
         album = message.get("media_group_id")
-        told = {"id": f"album.{album}" if album else str(update["update_id"]), "sent_at": float(message["date"])}
+        told = {"id": f"album.{album}" if album else str(update["update_id"]), "sent_at": float(message.get("date", 0))}
         if chat["type"] == "private":
             return self._incoming(update, told, chat["id"], _spoken(text), {"chat": str(chat["id"])})
         if chat["type"] in ("group", "supergroup"):
@@ -148,7 +149,9 @@ class TelegramChannel(MessagingChannel):
         if query["from"].get("is_bot") or chat.get("type") != "private" or not query.get("data"):
             return None
         details = {"chat": str(chat["id"]), "query": str(query["id"])}
-        return self._incoming(update, {"id": str(update["update_id"])}, chat["id"], query["data"], details)
+        # Telegram tells no time of a press, and of a message whole seconds: within one, the order of updates counts.
+        told = {"id": str(update["update_id"]), "sent_at": float(int(time.time()))}
+        return self._incoming(update, told, chat["id"], query["data"], details)
 
     def _incoming(
         self,

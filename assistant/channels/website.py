@@ -7,17 +7,16 @@ import logging
 import mimetypes
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, cast
+from typing import Any
 
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
 from rasa.shared.exceptions import RasaException
 from sanic import Blueprint, Request, Sanic, response
 from sanic.exceptions import SanicException
-from sanic.http import Http
 from sanic.response import HTTPResponse
 
 from assistant.channels import status
-from assistant.channels.limits import AtOnce, Rate, TooMany
+from assistant.channels.limits import AtOnce, Rate, TooLarge, TooMany, body_of
 from assistant.channels.sessions import Reply, Sessions
 from assistant.clinic import ROOT, the_clinic
 from assistant.gate import Gate
@@ -271,12 +270,12 @@ class WebsiteChannel(InputChannel):
         output = WebsiteOutput(message)
         conversation = self._conversation(session)
         await Gate.of(app)(UserMessage(text, output, conversation, input_channel=self.name(), message_id=message))
-        await self._sessions.keep(session, message, output.said)
+        kept = await self._sessions.keep(session, message, output.said)
         # Cleared after the message was let in and before its turn began.
         if await self._sessions.of(self._sessions.token(session)) is None:
             await conversation_store(app.ctx.agent).delete(self._conversation(session))
             await self._sessions.close([session])
-        return output.said
+        return kept
 
     async def _forget(self, app: Sanic, sessions: list[str]) -> None:
         """End sessions, and remove every trace of what was said in them."""
@@ -379,12 +378,10 @@ async def _body(request: Request) -> dict[str, Any]:
     Raises:
         Refused: it is something else, or larger than `LARGEST_BODY`.
     """
-    stream, content = cast(Http, request.stream), b""
-    while (part := await stream.read()) is not None:
-        content += part
-        if len(content) > LARGEST_BODY:
-            stream.keep_alive = False
-            raise Refused(413, f"a request has at most {LARGEST_BODY} bytes")
+    try:
+        content = await body_of(request, LARGEST_BODY)
+    except TooLarge as error:
+        raise Refused(413, f"a request has at most {LARGEST_BODY} bytes") from error
     try:
         body = json.loads(content)
     except (ValueError, RecursionError) as error:

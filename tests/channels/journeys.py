@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.channels.people import Installation, Person, recorded
-from tests.platforms import Answer, Call
+from tests.platforms import CLOSE, Answer, Call
 
 WORDS = {
     "answer": "Source:",
@@ -88,6 +88,9 @@ class Journeys:
     # What stands in the calls to a platform and in its environment and must never be logged.
     SECRETS: ClassVar[tuple[str, ...]]
 
+    def _assert_answers(self, person: Person, questions: list[str]) -> None:
+        assert_answers(person, questions)
+
     @pytest.fixture
     def person(self, arrive: Callable[[], Person]) -> Person:
         return arrive()
@@ -136,14 +139,14 @@ class Journeys:
         for question in questions:
             assert person.post(person.message(question)).status_code == 200
         at.settle()
-        assert_answers(person, questions)
+        self._assert_answers(person, questions)
 
     def test_what_comes_out_of_order_is_answered_as_it_was_written(self, at: Installation, person: Person) -> None:
         messages = [person.message(question) for question in QUESTIONS]
         with ThreadPoolExecutor(3) as threads:
             list(threads.map(person.post, reversed(messages)))
         at.settle()
-        assert_answers(person, list(QUESTIONS))
+        self._assert_answers(person, list(QUESTIONS))
 
     def test_people_do_not_wait_for_each_other(self, at: Installation, arrive: Callable[[], Person]) -> None:
         people = [arrive() for _ in range(5)]
@@ -152,7 +155,7 @@ class Journeys:
                 person.post(person.message(question))
         at.settle()
         for person in people:
-            assert_answers(person, list(QUESTIONS))
+            self._assert_answers(person, list(QUESTIONS))
 
     # ------------------------------------------------------------------ platforms that are busy, slow or away
 
@@ -165,7 +168,7 @@ class Journeys:
         assert first.body == second.body
 
     def test_a_faulty_platform_is_asked_again(self, at: Installation, person: Person) -> None:
-        at.platform.script = [Answer(502, "<html>Bad Gateway</html>"), Answer(503, "")]
+        at.platform.script = [Answer(502, "<html>Bad Gateway</html>"), CLOSE]
         assert "Source:" in person.say("What is runner's knee?")
 
     def test_the_webhook_does_not_wait_for_a_slow_platform(self, at: Installation, person: Person) -> None:
@@ -180,7 +183,7 @@ class Journeys:
             assert person.post(person.message("What is runner's knee?")).status_code == 200
             assert person.post(person.message("What causes runner's knee?")).status_code == 200
         at.settle()
-        assert_answers(person, list(QUESTIONS)[:2])
+        self._assert_answers(person, list(QUESTIONS)[:2])
 
     def refusal(self, at: Installation) -> Answer:
         """Return how the platform says that a person cannot be written to."""

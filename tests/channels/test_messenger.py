@@ -133,6 +133,12 @@ def test_the_handshake_needs_the_verify_token(at: Installation) -> None:
         assert requests.get(url, params=given, timeout=5).status_code == 403
 
 
+@pytest.mark.parametrize("channel", ["telegram", "slack", "twilio"])
+def test_channels_whose_variables_are_not_set_are_off(at: Installation, channel: str) -> None:
+    assert requests.post(f"{at.server.url}/webhooks/{channel}/webhook", json={}, timeout=5).status_code == 404
+    assert "does not start" not in at.log()
+
+
 def test_each_message_of_a_batch_is_answered(at: Installation, arrive: Arrive) -> None:
     person, other = arrive(), arrive()
     first, second = (person.event({"text": question}) for question in list(QUESTIONS)[:2])

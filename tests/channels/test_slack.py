@@ -223,6 +223,18 @@ def test_a_booking_in_a_thread_belongs_to_who_began_it(at: Installation, arrive:
     assert {call.body["thread_ts"] for call in person.heard()} == {thread}
 
 
+def test_a_button_in_a_thread_goes_on_there(arrive: Arrive) -> None:
+    person = arrive()
+    group = person.channel.replace("D", "C", 1)
+    mention = person.event(type="app_mention", channel=group, text=f"<@{BOT}> hello")
+    (answer,) = person.told(mention)
+    thread = mention["event"]["ts"]
+    place = {"container": {"channel_id": group, "thread_ts": thread}, "channel": {"id": group}}
+    (answer,) = person.told(person.press(person.buttons(answer)["How is it treated?"], **place))
+    assert "Runner’s Knee Treatment" in person.text(answer)
+    assert (answer.body["channel"], answer.body["thread_ts"]) == (group, thread)
+
+
 def test_a_slash_command_is_answered_to_who_gave_it_alone(arrive: Arrive) -> None:
     person = arrive()
     (answer,) = person.told(person.command("hello"), is_form=True)

@@ -15,7 +15,7 @@ from assistant.channels.telegram import TelegramChannel
 from assistant.clinic import the_clinic
 from tests.channels.journeys import PHONE, Journeys, Told
 from tests.channels.people import Installation, Person, installed, recorded, replaced
-from tests.platforms import SILENCE, Answer, Call, Telegram
+from tests.platforms import Answer, Call, Telegram
 from tests.servers import ROOT
 
 PAYLOADS = recorded("telegram")
@@ -174,11 +174,6 @@ def test_markup_and_the_source_line_are_telegrams_own(arrive: Arrive) -> None:
     assert "<b>" not in person.say("<b>book a visit</b> & more")
 
 
-def test_a_platform_that_never_answers_is_asked_again(at: Installation, arrive: Arrive) -> None:
-    at.platform.script = [SILENCE]
-    assert "Source:" in arrive().say("What is runner's knee?")
-
-
 def test_retry_after_stands_in_the_body_too(at: Installation, arrive: Arrive) -> None:
     limited = at.platform.limited(2)
     at.platform.script = [Answer(429, limited.body)]
@@ -220,6 +215,7 @@ def test_registering_tells_telegram_the_address_and_may_be_repeated(telegram: Te
         ("PUBLIC_URL", "http://chat.clinic.example"),
         ("TELEGRAM_BOT_TOKEN", ""),
         ("TELEGRAM_WEBHOOK_SECRET", ""),
+        ("TELEGRAM_WEBHOOK_SECRET", "two words"),
         ("TELEGRAM_BOT_TOKEN", "7000001:AAnot-the-token"),
         ("TELEGRAM_API_URL", "http://127.0.0.1:9"),
     ],

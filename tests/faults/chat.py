@@ -32,7 +32,7 @@ class Chat:
     def book_up_to_the_read_back(self) -> None:
         for text in (f"book me a visit, {NAME}, {PHONE}, any weekday morning", "skip", "skip"):
             said = self.say(text)
-        assert PHONE_SHOWN in said
+        assert PHONE_SHOWN in said, said
 
 
 def is_apology(said: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from assistant.gate import SECONDS_TO_ANSWER
 from tests.faults.chat import SENT, Chat, booked, counted, is_apology
@@ -29,6 +30,9 @@ def test_a_dead_action_server_costs_a_sentence_and_no_booking(chat: Chat, helper
     helper.kill()
     try:
         assert is_apology(chat.say("yes"))
+        # Without bookings it is still worth talking to.
+        ready = requests.get(f"{chat.server.url}/ready", timeout=30)
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
         assert "Source:" in Chat(chat.server).say("what is runner's knee?")
         assert "urgent care" in chat.say("my calf is hot and swollen")
     finally:

@@ -227,6 +227,34 @@ def test_only_who_knows_the_login_gets_in(site: str, bookings: Bookings, header:
     assert bookings.show(reference).status == "new"
 
 
+def test_guesses_are_slowed_down_and_the_desk_still_gets_in(site: str) -> None:
+    desk = requests.Session()
+    desk.auth = login()
+    first = desk.get(site)
+    assert first.status_code == 200
+    assert {"HttpOnly", "SameSite=Lax", "Path=/frontdesk"} <= set(first.headers["Set-Cookie"].split("; "))
+    guesses = [requests.get(site, auth=(LOGIN[0].encode(), f"{number}")).status_code for number in range(30)]
+    assert guesses[:9] == [401] * 9
+    assert guesses[10:] == [429] * 20
+    # Not even the right login: it would tell a guesser that it is right.
+    assert requests.get(site, auth=login()).status_code == 429
+    assert [desk.get(site).status_code for _ in range(20)] == [200] * 20
+    forged = requests.get(site, auth=login(), cookies={"frontdesk": "0" * 64})
+    assert (forged.status_code, int(forged.headers["Retry-After"]) > 0) == (429, True)
+
+
+def test_a_browser_without_a_login_is_asked_for_it_however_often_it_comes(site: str) -> None:
+    assert {requests.get(site).status_code for _ in range(30)} == {401}
+
+
+def test_a_cookie_ends_with_its_login(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = requests.Session()
+    assert desk.get(site, auth=login()).status_code == 200
+    monkeypatch.setenv("FRONTDESK_PASSWORD", "another")
+    answers = [desk.get(site, auth=(LOGIN[0].encode(), b"another")) for _ in range(2)]
+    assert ["Set-Cookie" in answer.headers for answer in answers] == [True, False]
+
+
 def test_the_page_forbids_scripts_framing_and_keeping(site: str, bookings: Bookings) -> None:
     bookings.add(a_request(), "one")
     answer = requests.get(site, auth=login())

@@ -234,6 +234,34 @@ async def test_an_answer_that_is_waiting_to_be_sent_again_outlives_its_server(se
     assert servers.asked == [("1", "text 1")]
 
 
+async def test_a_conversation_left_by_a_fault_is_taken_up_again_however_busy_its_server(alone: Servers) -> None:
+    released = asyncio.Event()
+    faults: list[BaseException] = [StoreUnavailable("the database went away while an answer was sent")]
+
+    async def sending() -> None:
+        if faults:
+            raise faults.pop()
+        if not alone.platform.sent and "text b" in str(alone.asked[-1]):
+            await released.wait()
+
+    alone.platform.sending = sending
+    async with alone.server() as server:
+        await server.take([written("1"), written("2")])
+        while faults:
+            await asyncio.sleep(0.01)
+        await server.take([written("b", conversation=BEN)])
+        while ("b", "text b") not in alone.asked:
+            await asyncio.sleep(0.01)
+        alone.clock.ahead += LEASE + 1
+        for _ in range(200):
+            await asyncio.sleep(0.02)
+            if alone.platform.to(ANA):
+                break
+        assert alone.platform.sent == [(ANA, "you said text 2")]
+        released.set()
+        await alone.settle()
+
+
 async def test_a_server_that_stops_finishes_what_it_is_answering(alone: Servers) -> None:
     async def slowly() -> None:
         await asyncio.sleep(0.3)

@@ -12,10 +12,19 @@ from rasa.engine.graph import ExecutionContext, GraphSchema
 from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.resource import Resource
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import ActionExecuted, ActiveLoop, Event, SlotSet, UserUttered
+from rasa.shared.core.events import (
+    ActionExecuted,
+    ActiveLoop,
+    Event,
+    Restarted,
+    SlotSet,
+    UserUtteranceReverted,
+    UserUttered,
+)
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant.clinic import ROOT
+from assistant.conversation import Conversation
 from assistant.policies import StoryPolicy
 
 DOMAIN = Domain.load(str(ROOT / "domain.yml"))
@@ -51,37 +60,91 @@ def asked(intent: str) -> UserUttered:
     return UserUttered(intent, {"name": intent, "confidence": 1.0})
 
 
-def a_talk(chooser: random.Random) -> list[Event]:
-    """Return turns that follow stories here and there, with rules' turns, slots and forms between them."""
-    events: list[Event] = [ActionExecuted("action_listen")]
-    for _ in range(chooser.randint(1, 6)):
-        kind = chooser.random()
-        if kind < 0.6:
-            told = [event for event in chooser.choice(stories()).applied_events() if not isinstance(event, SlotSet)]
-            steps = [index for index, event in enumerate(told) if isinstance(event, ActionExecuted)]
-            events += told[1 : chooser.choice(steps) + 1]
-        elif kind < 0.8:
-            intent = chooser.choice(["greet", "thank", "ask_help"])
-            hidden = [ActionExecuted(name, hide_rule_turn=True) for name in (f"utter_{intent}", "action_listen")]
-            events += [asked(intent), *hidden]
+def of_a_story(chooser: random.Random) -> list[Event]:
+    """Return the turns of a story, up to one of them."""
+    story = [event for event in chooser.choice(stories()).applied_events() if not isinstance(event, SlotSet)]
+    steps = [index for index, event in enumerate(story) if isinstance(event, ActionExecuted)]
+    turns = story[1 : chooser.choice(steps) + 1]
+    is_over = not turns or turns[-1] == ActionExecuted("action_listen")
+    return turns if is_over else [*turns, ActionExecuted("action_listen")]
+
+
+def of_rules(chooser: random.Random) -> list[Event]:
+    """Return small talk, or a form that is left open, is stopped or ends."""
+    talk, asks = (
+        [ActionExecuted(name, hide_rule_turn=True) for name in (action, "action_listen")]
+        for action in ("utter_greet", "booking_form")
+    )
+    return chooser.choice(
+        [
+            [asked("greet"), *talk],
+            [asked("book_appointment"), asks[0], ActiveLoop("booking_form"), asks[1], asked("inform"), *asks],
+            [asked("book_appointment"), asks[0], ActiveLoop("booking_form"), ActiveLoop(None), asks[1]],
+            [asked("affirm"), asks[0], ActiveLoop(None), SlotSet("booking_status", "sent"), asks[1]],
+        ]
+    )
+
+
+def a_talk(chooser: random.Random) -> tuple[list[Event], list[Event]]:
+    """Return turns of stories with turns of rules between them, and the turns of stories alone."""
+    everything: list[Event] = [ActionExecuted("action_listen")]
+    told = everything.copy()
+    for _ in range(chooser.randint(1, 8)):
+        if chooser.random() < 0.6:
+            turns = of_a_story(chooser)
+            told += turns
         else:
-            events += [SlotSet("booking_status", "sent"), ActiveLoop("booking_form"), ActiveLoop(None)]
-        if not isinstance(events[-1], ActionExecuted) or events[-1].action_name != "action_listen":
-            events.append(ActionExecuted("action_listen"))
-    return [*events, asked(chooser.choice(["tell_me_more", "affirm", "deny", "nlu_fallback", "ask_causes"]))]
+            turns = of_rules(chooser)
+        everything += turns
+    latest = asked(chooser.choice(["tell_me_more", "affirm", "deny", "nlu_fallback", "ask_causes"]))
+    return [*everything, latest], [*told, latest]
 
 
-def test_it_follows_what_rasas_own_policy_follows(
+def test_it_follows_what_rasas_own_policy_follows_in_stories_alone(
     trained: Callable[[type[MemoizationPolicy]], MemoizationPolicy],
 ) -> None:
     ours, theirs = trained(StoryPolicy), trained(AugmentedMemoizationPolicy)
     chooser, followed = random.Random(0), 0
     for _ in range(300):
-        tracker = DialogueStateTracker.from_events("rest:ana", a_talk(chooser), DOMAIN.slots)
-        action = next_action(theirs, tracker)
-        assert next_action(ours, tracker) == action, [str(event) for event in tracker.events]
+        everything, told = (
+            DialogueStateTracker.from_events("rest:ana", talk, DOMAIN.slots) for talk in a_talk(chooser)
+        )
+        action = next_action(theirs, told)
+        assert next_action(ours, everything) == action, [str(event) for event in everything.events]
         followed += action is not None
     assert followed > 100
+
+
+def test_a_conversation_has_the_states_that_rasas_tracker_has() -> None:
+    chooser = random.Random(1)
+    for _ in range(100):
+        conversation, tracker = (kind("rest:ana", DOMAIN.slots) for kind in (Conversation, DialogueStateTracker))
+        for event in [*a_talk(chooser)[0], UserUtteranceReverted(), asked("greet"), Restarted(), *a_talk(chooser)[0]]:
+            for each in (conversation, tracker):
+                each.update(event)
+            if chooser.random() < 0.3:
+                states = conversation.past_states(DOMAIN)
+                assert states == tracker.past_states(DOMAIN)
+                assert conversation.past_states(DOMAIN, ignore_rule_only_turns=True) == tracker.past_states(
+                    DOMAIN, ignore_rule_only_turns=True
+                )
+                # Policies take from them what they do not need.
+                for state in states:
+                    state.clear()
+        assert conversation.past_states(DOMAIN) == tracker.past_states(DOMAIN)
+
+
+def test_a_conversation_works_out_a_state_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_out: list[object] = []
+    conversation = Conversation("rest:ana", DOMAIN.slots)
+    get_active_state = Domain.get_active_state
+    monkeypatch.setattr(Domain, "get_active_state", lambda *given: worked_out.append(given) or get_active_state(*given))
+    for _ in range(20):
+        for event in (ActionExecuted("action_listen"), asked("greet"), ActionExecuted("utter_greet")):
+            conversation.update(event)
+            conversation.past_states(DOMAIN)
+            conversation.past_states(DOMAIN)
+    assert len(worked_out) <= 3 * 20 + 1
 
 
 def test_it_follows_a_story_after_other_talk(

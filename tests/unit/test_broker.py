@@ -1,0 +1,97 @@
+"""What other systems learn of conversations, and that conversations do not wait for them."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rasa.core.brokers.broker import EventBroker
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, Event, SlotSet, UserUttered
+from rasa.shared.exceptions import RasaException
+from rasa.utils.endpoints import EndpointConfig
+
+from assistant import broker
+from assistant.broker import Events, without_words
+from assistant.clinic import ROOT
+
+ENDPOINT = EndpointConfig(type="assistant.broker.Events")
+TOLD = ("Ana Ruiz", "949", "0133", "sms:")
+CONVERSATION: list[Event] = [
+    UserUttered(
+        "I am Ana Ruiz, 949-555-0133",
+        {"name": "inform", "confidence": 0.9},
+        [{"entity": "name", "value": "Ana Ruiz"}],
+        input_channel="website",
+        metadata={"from": "Ana Ruiz"},
+    ),
+    ActionExecuted("booking_form", "RulePolicy", 1.0, action_text="Ana Ruiz"),
+    ActiveLoop("booking_form"),
+    SlotSet("booking_name", "Ana Ruiz"),
+    BotUttered(
+        "Thank you, Ana Ruiz", {"buttons": [{"title": "Ana Ruiz"}]}, {"utter_action": "utter_thank", "x": "Ruiz"}
+    ),
+]
+
+
+def told(event: Event) -> dict[str, Any]:
+    return without_words({"sender_id": "sms:+19495550133", **event.as_dict()})
+
+
+@pytest.mark.parametrize("event", CONVERSATION, ids=lambda event: event.type_name)
+def test_no_words_and_nobody_are_told(event: Event) -> None:
+    published = json.dumps(told(event))
+    assert not [each for each in TOLD if each in published]
+
+
+def test_what_happened_is_told() -> None:
+    user, action, loop, slot, bot = map(told, CONVERSATION)
+    assert (user["event"], user["intent"], user["confidence"], user["input_channel"]) == (
+        "user",
+        "inform",
+        0.9,
+        "website",
+    )
+    assert (action["event"], action["name"], action["policy"]) == ("action", "booking_form", "RulePolicy")
+    assert (loop["event"], loop["name"]) == ("active_loop", "booking_form")
+    assert (slot["event"], slot["name"]) == ("slot", "booking_name")
+    assert (bot["event"], bot["response"]) == ("bot", "utter_thank")
+    assert all(isinstance(each["timestamp"], float) for each in (user, action, loop, slot, bot))
+
+
+def test_events_of_one_conversation_can_be_put_together() -> None:
+    assert len({told(event)["conversation"] for event in CONVERSATION}) == 1
+    other = without_words({"sender_id": "sms:+19495550134", **CONVERSATION[0].as_dict()})
+    assert other["conversation"] != told(CONVERSATION[0])["conversation"]
+
+
+async def test_it_is_off_unless_the_environment_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EVENT_BROKER_URL", raising=False)
+    assert await EventBroker.create(ENDPOINT) is None
+
+
+async def test_another_kind_of_url_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENT_BROKER_URL", "kafka://127.0.0.1")
+    with pytest.raises(RasaException, match="amqp"):
+        await EventBroker.create(ENDPOINT)
+
+
+async def test_a_broker_that_is_away_holds_nothing_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(broker, "_SECONDS_BETWEEN_TRIES", 0)
+    monkeypatch.setattr(broker, "_MOST_KEPT", 3)
+    monkeypatch.setenv("EVENT_BROKER_URL", "amqp://guest:a-password@127.0.0.1:9/")
+    events = await EventBroker.create(ENDPOINT)
+    assert isinstance(events, Events)
+    for number in range(5):
+        events.publish({"sender_id": "website:a", **SlotSet(f"slot-{number}").as_dict()})
+    while "Connecting" not in caplog.text:
+        await asyncio.sleep(0.01)
+    assert [event["name"] for event in events._unpublished_events] == ["slot-2", "slot-3", "slot-4"]
+    await events.close()
+    assert "a-password" not in caplog.text
+
+
+def test_endpoints_name_this_broker() -> None:
+    assert "event_broker:\n  type: assistant.broker.Events\n" in (Path(ROOT) / "endpoints.yml").read_text()
