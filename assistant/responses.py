@@ -11,6 +11,8 @@ from assistant.clinic import the_clinic
 
 _SUGGESTIONS = 3
 _LEAST_LIKELY_SUGGESTION = 0.03
+# Offered where nothing was likely.
+_USUAL_TOPICS = ("ask_symptoms", "ask_treatments")
 _SOMETHING_ELSE = {"title": "Something else", "payload": "/ask_help"}
 
 
@@ -41,13 +43,13 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         return response
 
     def _suggestions(self, ranking: list[dict[str, Any]]) -> list[dict[str, str]]:
-        """Return buttons for the likeliest topics, in the words of their responses' metadata."""
-        buttons = []
-        for candidate in ranking:
-            topic = self._topic(candidate["name"])
-            if topic and candidate["confidence"] >= _LEAST_LIKELY_SUGGESTION:
-                buttons.append({"title": topic, "payload": f"/{candidate['name']}"})
-        return buttons[:_SUGGESTIONS]
+        """Return buttons for the likeliest topics, or else the usual ones, in the words of their responses' metadata."""
+        likely = [candidate["name"] for candidate in ranking if candidate["confidence"] >= _LEAST_LIKELY_SUGGESTION]
+        topics = {intent: topic for intent in likely if (topic := self._topic(intent))}
+        for intent in _USUAL_TOPICS:
+            if len(topics) < len(_USUAL_TOPICS):
+                topics[intent] = self._topic(intent) or intent
+        return [{"title": topic, "payload": f"/{intent}"} for intent, topic in topics.items()][:_SUGGESTIONS]
 
     def _topic(self, intent: str) -> str | None:
         variations = self.responses.get(f"utter_{intent}", [])
