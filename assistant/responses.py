@@ -43,7 +43,7 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         return response
 
     def _suggestions(self, ranking: list[dict[str, Any]]) -> list[dict[str, str]]:
-        """Return buttons for the likeliest topics, or else the usual ones, in the words of their responses' metadata."""
+        """Return buttons for the likeliest topics, or else the usual ones, in the words of their metadata."""
         likely = [candidate["name"] for candidate in ranking if candidate["confidence"] >= _LEAST_LIKELY_SUGGESTION]
         topics = {intent: topic for intent in likely if (topic := self._topic(intent))}
         for intent in _USUAL_TOPICS:
