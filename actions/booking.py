@@ -148,6 +148,8 @@ class _Turn:
         Raises:
             DetailError: it gives nothing that can be taken.
         """
+        if self._requested in _OPTIONAL and _SKIP.search(self._text):
+            return {str(self._requested): _NOT_SAID}
         told = self._told(with_faults=False)
         if self._intent == "change_answer" or self._requested == _CONFIRMATION:
             return self._confirmed_or_corrected()
@@ -163,8 +165,6 @@ class _Turn:
         Raises:
             DetailError: it is none.
         """
-        if self._requested in _OPTIONAL and _SKIP.search(self._text):
-            return _NOT_SAID
         if self._requested == _NAME:
             if self._intent == "affirm":
                 raise DetailError("name_unclear")
