@@ -51,7 +51,8 @@ _NEVER_IN_NAMES = word_set(
     " getting going doing trying looking feeling suffering wondering thinking calling hoping coming taking making"
     " using working interested tired busy fine good bad great worse better sorry unsure confused worried scared"
     " afraid ready available free done pregnant complicated anonymous unknown test question questions answer wrong"
-    " change correct skip next previous undo nevermind whatever idk dunno hm hmm hmmm um umm uh erm eh lol tbh pls plz physical clinic pt"
+    " change correct skip next previous undo nevermind whatever idk dunno lol tbh pls plz physical clinic pt"
+    " hm hmm hmmm um umm uh erm eh"
     " left right use try digits address mistake typo thumbs fingers fat"
 )
 _SELDOM_IN_NAMES = word_set(
