@@ -15,13 +15,9 @@ RESULTS = Path(__file__).parent / "results"
 Row = dict[str, float]
 
 
-def ratios(rows: dict[str, Row]) -> Row:
+def ratio(default: Row, ours: Row) -> Row:
     """Return ours / default of each figure that both have."""
-    return {
-        figure: round(value / rows[DEFAULT][figure], 3)
-        for figure, value in rows[OURS].items()
-        if rows[DEFAULT].get(figure)
-    }
+    return {figure: round(value / default[figure], 3) for figure, value in ours.items() if default.get(figure)}
 
 
 def tell(name: str, comparisons: dict[str, dict[str, Row]], **other: Any) -> None:
@@ -31,7 +27,7 @@ def tell(name: str, comparisons: dict[str, dict[str, Row]], **other: Any) -> Non
         comparisons: by what is compared, the figures of each contender; the ratios are added.
         other: what else the file holds.
     """
-    result = {title: {**rows, "ratio": ratios(rows)} for title, rows in comparisons.items()}
+    result = {title: {**rows, "ratio": ratio(rows[DEFAULT], rows[OURS])} for title, rows in comparisons.items()}
     for title, rows in result.items():
         figures = list(rows[OURS])
         table = [[figure, *(row.get(figure, "") for row in rows.values())] for figure in figures]
