@@ -27,7 +27,9 @@ lint: .venv/.synced
 	$(IN) mypy
 
 benchmark: train
-	$(IN) RASA_TELEMETRY_ENABLED=false python -m benchmarks.understanding
+	@for name in training understanding footprint turns throughput layers page; do \
+		$(IN) RASA_TELEMETRY_ENABLED=false python -W ignore -m benchmarks.$$name 2> var/benchmark.log || { tail -n 30 var/benchmark.log; exit 1; }; \
+	done
 
 audit: .venv/.synced
 	@$(IN) python deploy/audit.py

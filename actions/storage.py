@@ -585,7 +585,15 @@ def _engine(url: str) -> Engine:
     engine = sa.create_engine(parsed, poolclass=sa.pool.QueuePool, connect_args=arguments, **options)
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
+    sa.event.listen(engine, "handle_error", _open_anew)
     return engine
+
+
+def _open_anew(fault: sa.engine.ExceptionContext) -> None:
+    """Open the connections anew once the file turns out to be read-only: as long as one is open, SQLite stays so."""
+    if fault.engine and "readonly" in str(fault.original_exception):
+        fault.is_disconnect = True
+        fault.engine.dispose()
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:

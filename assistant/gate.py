@@ -91,13 +91,14 @@ class Gate:
         output = _Attentive(message.output_channel, metrics.SEND_FAILURES.labels(channel))
         message.output_channel = output
         metrics.MESSAGES.labels(channel).inc()
-        cause, fault = None, None
+        cause: str | None = None
+        fault: BaseException | None = None
         try:
             await asyncio.wait_for(self._turn(message), self._seconds)
         except asyncio.TimeoutError:
             cause = "timeout"
-        except StoreUnavailable:
-            cause = "store"
+        except StoreUnavailable as error:
+            cause, fault = "store", error
         except NoModel:
             cause = "no_model"
         except Exception as error:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from rasa.core.agent import Agent
@@ -39,6 +40,7 @@ Result = TypeVar("Result")
 
 TURNS_KEPT = 8
 _LOCK_SECONDS = 2
+_engines: WeakSet[sa.engine.Engine] = WeakSet()
 _metadata = sa.MetaData()
 conversations = sa.Table(
     "conversations",
@@ -259,7 +261,17 @@ def create_engine(url: str) -> sa.engine.Engine:
         if record.info["file"] != _inode(engine):
             raise sa.exc.DisconnectionError("another file is there now")
 
+    sa.event.listen(engine, "handle_error", _open_anew)
+    _engines.add(engine)
     return engine
+
+
+def _open_anew(fault: sa.engine.ExceptionContext) -> None:
+    """Open every connection anew once a file turns out to be read-only: as long as one is open, SQLite stays so."""
+    if "readonly" in str(fault.original_exception):
+        fault.is_disconnect = True
+        for engine in list(_engines):
+            engine.dispose()
 
 
 def _inode(engine: sa.engine.Engine) -> int | None:

@@ -14,7 +14,8 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from tests.faults.chat import SENT, Chat, booked, is_apology
+from assistant.clinic import the_clinic
+from tests.faults.chat import READ_BACK, SENT, Chat, booked, is_apology
 from tests.postgres import Postgres, running
 from tests.servers import ROOT, Server, actions, rasa
 
@@ -109,6 +110,18 @@ def test_a_read_only_database_is_told_and_the_form_goes_on_without_a_restart(sql
     with read_only(server):
         assert is_apology(chat.say("what causes it?"))
     assert "Source:" in chat.say("what causes it?")
+    assert SENT in chat.say("yes")
+    assert booked(helper.log.parent) == before + 1
+
+
+def test_a_request_that_cannot_be_written_is_told_and_sent_later(sqlite: tuple[Server, Server]) -> None:
+    server, helper = sqlite
+    chat, before = Chat(server), booked(helper.log.parent)
+    chat.book_up_to_the_read_back()
+    with full(helper):
+        assert the_clinic().phone in chat.say("yes")
+    assert booked(helper.log.parent) == before
+    assert READ_BACK in chat.say("yes")
     assert SENT in chat.say("yes")
     assert booked(helper.log.parent) == before + 1
 
