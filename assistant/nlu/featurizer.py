@@ -1,5 +1,6 @@
 """The graph component that gives each message, and each clause of it, its sentence embedding."""
 
+import os
 import re
 from typing import Any
 
@@ -62,9 +63,9 @@ class SentenceFeaturizer(GraphComponent):
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         messages = [message for message in training_data.training_examples if message.get(TEXT)]
-        for message, vector in zip(
-            messages, self._encoder.encode([message.get(TEXT) for message in messages]), strict=True
-        ):
+        encoder = Encoder(ENCODER_FOLDER, threads=os.cpu_count() or 1)
+        vectors = encoder.encode([message.get(TEXT) for message in messages])
+        for message, vector in zip(messages, vectors, strict=True):
             _add(message, vector)
         return training_data
 
