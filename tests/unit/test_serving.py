@@ -1,18 +1,20 @@
 """What `rasa run` keeps to here."""
 
 import argparse
+import re
 import socket
 from pathlib import Path
 
 import pytest
 
 from assistant import logs, serving
+from assistant.clinic import ROOT
 from assistant.startup import MODEL, StartError, check_port
 
 
 def arguments(**other: object) -> argparse.Namespace:
     given = {"model": "models", "enable_api": False, "auth_token": None, "jwt_secret": None, "remote_storage": None}
-    where = {"endpoints": "endpoints.yml", "interface": "127.0.0.1", "port": 0}
+    where = {"endpoints": str(ROOT / "endpoints.yml"), "interface": "127.0.0.1", "port": 0}
     return argparse.Namespace(**{**given, **where, **other})
 
 
@@ -20,6 +22,8 @@ def arguments(**other: object) -> argparse.Namespace:
 def checked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The models that were looked at."""
     seen: list[Path] = []
+    for name in re.findall(r"\${(\w+)}", (ROOT / "endpoints.yml").read_text(encoding="utf-8")):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/webhook")
     monkeypatch.setattr(logs, "configure", lambda: None)
     monkeypatch.setattr(serving, "check_model", seen.append)
     monkeypatch.setattr(serving, "_check_store", lambda: None)
