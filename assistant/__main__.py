@@ -53,6 +53,7 @@ def main() -> int:
         plugin_manager().register(Serving())
     # Rasa warns of each response that no story says, and so of those that forms and the action server say.
     EXPECTED_WARNINGS.append((UserWarning, "is not used in any story or rule"))
+    EXPECTED_WARNINGS.append((UserWarning, "pkg_resources is deprecated"))
     rasa()
     return 0
 

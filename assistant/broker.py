@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rasa.core.brokers.pika import PikaEventBroker
-from rasa.shared.exceptions import RasaException
 from rasa.utils.endpoints import EndpointConfig
 
 from assistant.identity import pseudonym
@@ -42,16 +41,10 @@ class Events(PikaEventBroker):
     async def from_endpoint_config(
         cls, broker_config: EndpointConfig | None, event_loop: asyncio.AbstractEventLoop | None = None
     ) -> "Events | None":
-        """Return the broker of `EVENT_BROKER_URL`, or None when that is not set.
-
-        Raises:
-            RasaException: the URL is of another kind.
-        """
+        """Return the broker of `EVENT_BROKER_URL`, or None when that is not set."""
         url = os.environ.get("EVENT_BROKER_URL")
         if not url:
             return None
-        if not url.startswith(("amqp://", "amqps://")):
-            raise RasaException("EVENT_BROKER_URL must begin with amqp:// or amqps://.")
         return cls(url, retry_delay_in_seconds=_SECONDS_BETWEEN_TRIES, event_loop=asyncio.get_running_loop())
 
     def publish(self, event: dict[str, Any], headers: dict[str, str] | None = None) -> None:

@@ -9,7 +9,6 @@ from weakref import WeakValueDictionary
 
 from rasa.core.lock import TicketLock
 from rasa.core.lock_store import LOCK_LIFETIME, InMemoryLockStore, LockStore
-from rasa.shared.exceptions import RasaException
 from rasa.utils.endpoints import EndpointConfig
 from redis import asyncio as redis
 from redis.asyncio.lock import Lock
@@ -37,8 +36,6 @@ class ConversationLocks(LockStore):
 
     def __init__(self, endpoint_config: EndpointConfig | None = None) -> None:
         url = os.environ.get("REDIS_URL")
-        if not url and os.environ.get("SANIC_WORKERS", "1") != "1":
-            raise RasaException("SANIC_WORKERS above 1 needs REDIS_URL, so that the workers share their locks.")
         self._locks: RedisLocks | PromptLocks = RedisLocks(url) if url else PromptLocks()
 
     def lock(

@@ -1,6 +1,7 @@
 """What Rasa's command `run` keeps to here: our own model and no other, a port of this machine, logs without words."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from rasa.core.utils import AvailableEndpoints
 from rasa.shared.constants import DEFAULT_MODELS_PATH
 
 from assistant import logs
-from assistant.startup import MODEL, StartError, check_model, check_port
+from assistant.startup import MODEL, StartError, check_model, check_port, check_sharing
 from assistant.trackers import create_engine, database_url
 
 _hook = pluggy.HookimplMarker("rasa")
@@ -38,6 +39,7 @@ def _check(arguments: argparse.Namespace) -> None:
     endpoints = AvailableEndpoints.read_endpoints(arguments.endpoints)
     if arguments.remote_storage or endpoints.model:
         raise StartError("A model comes from this project's own build only: set no model server and no remote storage.")
+    check_sharing(os.environ)
     check_model(Path(arguments.model))
     check_port(arguments.interface, int(arguments.port))
     _check_store()

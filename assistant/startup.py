@@ -5,6 +5,7 @@ import hmac
 import os
 import socket
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from assistant.clinic import ROOT
@@ -54,6 +55,18 @@ def check_port(host: str, port: int) -> None:
             trial.bind(address)
     except OSError as error:
         raise StartError(f"Nothing can listen on {host}:{port} ({error.strerror}): choose another port.") from error
+
+
+def check_sharing(environment: Mapping[str, str]) -> None:
+    """Check what servers share: their locks, when there are several workers, and an event broker that Rasa has.
+
+    Raises:
+        StartError: there are workers without shared locks, or the broker is of another kind.
+    """
+    if environment.get("SANIC_WORKERS", "1") != "1" and not environment.get("REDIS_URL"):
+        raise StartError("SANIC_WORKERS above 1 needs REDIS_URL, so that the workers share their locks.")
+    if not (environment.get("EVENT_BROKER_URL") or "amqp://").startswith(("amqp://", "amqps://")):
+        raise StartError("EVENT_BROKER_URL must begin with amqp:// or amqps://: the broker is RabbitMQ.")
 
 
 def _damaged(path: Path) -> str:

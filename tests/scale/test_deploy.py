@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
+from rasa.shared.utils.common import class_from_module_path
+from sanic.config import DEFAULT_CONFIG
 
+from assistant.channels import inbox
 from tests.packages import PackageUnavailable, program
 from tests.scale.cluster import rendered
 from tests.servers import ROOT
@@ -23,8 +26,8 @@ DEPLOYMENTS = [name for name, each in WORKLOADS.items() if each["kind"] == "Depl
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text(encoding="utf-8"))
 OWN_SERVICES = [name for name, each in COMPOSE["services"].items() if each["image"] == "clinic-chat"]
 BALANCER = WORKLOADS["balancer"]["spec"]["template"]["spec"]["containers"][0]
-# How long Sanic waits at its end for what is being answered, in seconds.
-SECONDS_TO_DRAIN = 15
+# How long a server may take to end well, in seconds: the inbox for what it has taken up, Sanic for what is answered.
+SECONDS_TO_DRAIN = inbox._SECONDS_TO_DRAIN + DEFAULT_CONFIG["GRACEFUL_SHUTDOWN_TIMEOUT"]
 _OLDEST_KUBERNETES, _NEWEST_KUBERNETES = "1.30", "1.37"
 
 
@@ -157,6 +160,14 @@ def test_compose_runs_this_project_without_rights(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "ports" not in service
+
+
+def test_compose_knows_the_variables_of_every_channel() -> None:
+    given = COMPOSE["services"]["chat-1"]["environment"].keys()
+    channels = map(class_from_module_path, yaml.safe_load((ROOT / "credentials.yml").read_text(encoding="utf-8")))
+    required = {name for channel in channels for name in getattr(channel, "REQUIRED", ())}
+    assert "PUBLIC_URL" in required
+    assert required <= given
 
 
 def test_the_image_runs_as_a_user_without_rights_and_brings_the_model() -> None:

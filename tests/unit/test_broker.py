@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from rasa.core.brokers.broker import EventBroker
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, Event, SlotSet, UserUttered
-from rasa.shared.exceptions import RasaException
 from rasa.utils.endpoints import EndpointConfig
 
 from assistant import broker
@@ -68,12 +67,6 @@ def test_events_of_one_conversation_can_be_put_together() -> None:
 async def test_it_is_off_unless_the_environment_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EVENT_BROKER_URL", raising=False)
     assert await EventBroker.create(ENDPOINT) is None
-
-
-async def test_another_kind_of_url_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EVENT_BROKER_URL", "kafka://127.0.0.1")
-    with pytest.raises(RasaException, match="amqp"):
-        await EventBroker.create(ENDPOINT)
 
 
 async def test_a_broker_that_is_away_holds_nothing_up(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from rasa.core.lock import TicketLock
-from rasa.shared.exceptions import RasaException
 from redis.exceptions import RedisError
 
 from assistant import locks
 from assistant.locks import ConversationLocks, RedisLocks
+from assistant.startup import StartError, check_sharing
 from tests.packages import PackageUnavailable
 from tests.redis_server import Redis
 
@@ -198,11 +198,22 @@ async def test_a_turn_in_which_redis_restarts_ends_well(redis: Redis, monkeypatc
     assert turns.taken[-1] == 3
 
 
-def test_several_workers_need_a_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("REDIS_URL", raising=False)
-    monkeypatch.setenv("SANIC_WORKERS", "2")
-    with pytest.raises(RasaException, match="REDIS_URL"):
-        ConversationLocks()
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"SANIC_WORKERS": "2"}, "REDIS_URL"),
+        ({"SANIC_WORKERS": "2", "REDIS_URL": ""}, "REDIS_URL"),
+        ({"EVENT_BROKER_URL": "kafka://127.0.0.1"}, "EVENT_BROKER_URL"),
+    ],
+)
+def test_what_cannot_be_shared_is_said_before_the_start(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(StartError, match=named):
+        check_sharing(environment)
+
+
+def test_what_can_be_shared_is_taken() -> None:
+    check_sharing({})
+    check_sharing({"SANIC_WORKERS": "2", "REDIS_URL": "redis://127.0.0.1", "EVENT_BROKER_URL": "amqps://127.0.0.1"})
 
 
 def test_endpoints_name_these_locks() -> None:
