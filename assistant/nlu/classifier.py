@@ -32,7 +32,7 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
     def get_default_config() -> dict[str, Any]:
         return {
             # Inverse strength of the regularisation, as in scikit-learn.
-            "C": 20.0,
+            "C": 15.0,
             # None, or 'balanced', which costs precision on questions about other conditions.
             "class_weight": None,
             # What the vector of a text's character n-grams or words (of length 1) weighs beside its embedding.

@@ -84,9 +84,9 @@ class Decision(GraphComponent):
     def get_default_config() -> dict[str, Any]:
         return {
             # Below this confidence nothing is answered.
-            "threshold": 0.35,
+            "threshold": 0.45,
             # An article's answer must lead the next intent by this much.
-            "margin": 0.05,
+            "margin": 0.1,
             # How sure a clause must be to count as a question of its own.
             "clause_threshold": 0.75,
             # An emergency is believed at this confidence, even where another intent is likelier.
