@@ -20,11 +20,10 @@ from assistant.nlu.decision import ARTICLE_INTENTS
 
 REFUSED = frozenset({"ask_beyond_article", "ask_clinic_admin", "ask_other_condition", "out_of_scope"})
 LEAST_QUESTIONS = 400
-# What was reached when last measured, which a change may not fall below; README.md says what is aimed at.
-MOST_ARTICLE_FAULTS = 0.105
-MOST_WRONG_TOPICS = 0.06
-MOST_UNSEEN_EMERGENCIES = 0.03
-MOST_REFUSED_ANSWERED = 0.025
+MOST_ARTICLE_FAULTS = 0.08
+MOST_WRONG_TOPICS = 0.03
+MOST_UNSEEN_EMERGENCIES = 0.02
+MOST_REFUSED_ANSWERED = 0.02
 LEAST_EXAMPLES = 120
 # Of the words of a question and an example together, the share that both may have.
 MOST_ALIKE = 0.9
