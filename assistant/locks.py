@@ -3,8 +3,9 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from rasa.core.lock import TicketLock
@@ -13,6 +14,8 @@ from rasa.utils.endpoints import EndpointConfig
 from redis import asyncio as redis
 from redis.asyncio.lock import Lock
 from redis.exceptions import LockError, RedisError
+
+Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.02
 # How long a lock outlives the server that held it, or a place in the line the server that waited.
@@ -95,10 +98,10 @@ class RedisLocks:
         lock = self._redis.lock(f"lock:{conversation_id}", timeout=_SECONDS_KEPT, thread_local=False)
         try:
             async with self._joining.setdefault(conversation_id, asyncio.Lock()):
-                is_first = await self._is_first(line, place)
-            while not is_first or not await lock.acquire(blocking=False):
+                is_first = await _undisturbed(self._is_first(line, place))
+            while not is_first or not await _undisturbed(lock.acquire(blocking=False)):
                 await asyncio.sleep(wait_time_in_seconds)
-                is_first = await self._is_first(line, place)
+                is_first = await _undisturbed(self._is_first(line, place))
             renewing = asyncio.create_task(_renew(lock))
             try:
                 yield TicketLock(conversation_id)
@@ -117,6 +120,11 @@ class RedisLocks:
             await lock.release()
         async with self._redis.pipeline() as commands:
             await commands.lrem(line, 0, place).delete(line + place).execute()
+
+
+async def _undisturbed(command: Coroutine[Any, Any, Result]) -> Result:
+    """Await what redis-py does; it would take a cancellation that comes at the wrong moment for its own time-out."""
+    return await asyncio.shield(asyncio.create_task(command))
 
 
 async def _renew(lock: Lock) -> None:

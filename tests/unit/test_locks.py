@@ -121,15 +121,18 @@ async def test_a_lock_is_given_back_after_a_fault(servers: list[ConversationLock
         pass
 
 
-async def test_who_gives_up_waiting_holds_nobody_up(servers: list[ConversationLocks]) -> None:
+async def test_who_gives_up_waiting_does_so_at_once_and_holds_nobody_up(servers: list[ConversationLocks]) -> None:
     turns = Turns()
-    async with hold(servers[0]):
-        waiting = [asyncio.create_task(turns.take(servers[number], number)) for number in (1, 2)]
-        await asyncio.sleep(0.05)
-        waiting[0].cancel()
-        await asyncio.wait(waiting, timeout=0.05)
-    await asyncio.gather(*waiting, return_exceptions=True)
-    assert turns.taken == [2]
+    for moment in range(40):
+        async with hold(servers[0]):
+            waiting = [asyncio.create_task(turns.take(server, moment)) for server in servers[1:]]
+            # Each time at another moment of what a waiting message does.
+            await asyncio.sleep(moment / 1000)
+            waiting[0].cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting[0]
+        await waiting[1]
+    assert turns.taken == list(range(40))
 
 
 async def test_a_lock_is_kept_for_as_long_as_a_turn_takes(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
