@@ -3,8 +3,8 @@
     python -m benchmarks.scale
 
 People and all servers share the cores of one machine. So the first comparison holds each of the assistant's servers to
-a quarter of a core by a control group, as if each had a machine of its own that is so much slower, and leaves the rest
-to everything else. The second holds back nothing: with two cores it shows what the others leave.
+a small share of a core by a control group, as if each had a slower machine of its own, and leaves the rest to all
+else. The second holds back nothing: with two cores it shows what the others leave.
 """
 
 import json
@@ -27,10 +27,10 @@ from tests.scale.cluster import Cluster, cluster
 from tests.scale.people import Person
 from tests.servers import Server
 
-PEOPLE = 24
+PEOPLE = 12
 TURNS = 8
 SECONDS = 20
-SHARE = 0.25
+SHARE = 0.15
 _PERIOD = 20_000
 _NUMBERS = count()
 _GROUPS = Path("/sys/fs/cgroup")
@@ -67,9 +67,10 @@ def ratio(one: Row, two: Row) -> Row:
 
 def measured(servers: Cluster, seconds: float) -> Row:
     """Let people hold conversations for so many seconds."""
+    asked = list(islice(questions(), TURNS))
     spent, began = cpu_seconds(servers), time.perf_counter()
     with ThreadPoolExecutor(PEOPLE) as crowd:
-        talks = crowd.map(lambda _: talk(servers.url, began + seconds), range(PEOPLE))
+        talks = crowd.map(lambda _: talk(servers.url, asked, began + seconds), range(PEOPLE))
         took = np.array([turn for turns in talks for turn in turns])
     passed = time.perf_counter() - began
     return {
@@ -80,13 +81,13 @@ def measured(servers: Cluster, seconds: float) -> Row:
     }
 
 
-def talk(url: str, until: float) -> list[float]:
+def talk(url: str, asked: list[str], until: float) -> list[float]:
     """Hold conversations, each as another client; return the seconds of each turn."""
     took = []
     while time.perf_counter() < until:
         person = Person(next(_NUMBERS), url, pause=0)
         chat = person.open()
-        for question in islice(questions(), TURNS):
+        for question in asked:
             began = time.perf_counter()
             if "something went wrong" in person.say(chat, question):
                 raise RuntimeError("a message was not answered")
