@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -73,6 +74,7 @@ def read_questions(paths: list[Path]) -> list[Question]:
     ]
 
 
+@cache
 def sample() -> dict[str, list[str]]:
     """Return `EXAMPLES` examples of each intent, the same ones each time."""
     examples = read_questions(sorted((ROOT / "data" / "nlu").glob("*.yml")))
@@ -83,6 +85,7 @@ def sample() -> dict[str, list[str]]:
     return {intent: chooser.sample(texts, min(EXAMPLES, len(texts))) for intent, texts in by_intent.items()}
 
 
+@cache
 def questions() -> list[str]:
     """Return questions of the sample that the article answers, which both understand, in a fixed random order."""
     asked = [text for intent, texts in sample().items() if intent in ARTICLE_INTENTS for text in texts]

@@ -75,7 +75,8 @@ def bars(axis: Axes, groups: list[str], values: dict[str, list[float]], title: s
     places = np.arange(len(groups))
     for offset, name in zip((-_WIDTH / 2, _WIDTH / 2), NAMES, strict=True):
         drawn = axis.bar(places + offset, values[name], _WIDTH * 0.95, label=name, color=_COLOURS[name])
-        axis.bar_label(drawn, fmt="%.3g", fontsize=8, padding=2)
+        labels = [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in values[name]]
+        axis.bar_label(drawn, labels, fontsize=8, padding=2)
     axis.set_xticks(places, groups)
     axis.set_title(title, fontsize=10, loc="left")
     axis.margins(y=0.12)
