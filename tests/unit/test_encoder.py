@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assistant.nlu import encoder
-from assistant.nlu.encoder import DIMENSIONS, Encoder, EncoderError
+from assistant.nlu.encoder import DIMENSIONS, WIDTH, Encoder, EncoderError
 from assistant.nlu.featurizer import ENCODER_FOLDER
 
 TEXTS = [
@@ -45,11 +45,12 @@ def test_a_graph_that_was_not_built_is_a_clear_error(tmp_path: Path) -> None:
         Encoder(tmp_path)
 
 
-def test_vectors_are_of_length_one(sentences: Encoder) -> None:
+def test_each_layer_gives_a_vector_of_length_one(sentences: Encoder) -> None:
     vectors = sentences.encode(TEXTS)
     assert vectors.shape == (len(TEXTS), DIMENSIONS)
     assert vectors.dtype == np.float32
-    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    by_layer = vectors.reshape(len(TEXTS), -1, WIDTH)
+    assert np.allclose(np.linalg.norm(by_layer, axis=2), 1, atol=1e-5)
 
 
 def test_nothing_gives_no_vectors(sentences: Encoder) -> None:
@@ -60,7 +61,7 @@ def test_a_text_alone_is_the_text_in_a_batch_in_its_place(sentences: Encoder) ->
     texts = [text for text in TEXTS if text] * 20
     together = sentences.encode(texts)
     alone = np.concatenate([sentences.encode([text]) for text in texts])
-    likeness = together @ alone.T
+    likeness = together @ alone.T / (DIMENSIONS / WIDTH)
     assert np.diagonal(likeness).min() > LEAST_LIKENESS
     assert [texts[index] for index in likeness.argmax(axis=1)] == texts
 
