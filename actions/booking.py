@@ -117,10 +117,19 @@ class _Turn:
         self._say("utter_booking_intro")
         intention = self._tracker.get_slot("booking_intention") or uuid.uuid4().hex
         fresh = {"booking_intention": intention, "booking_status": None, "booking_failures": 0, _CONFIRMATION: None}
-        return fresh | self._told()
+        told = self._told()
+        self._acknowledge(told)
+        return fresh | told
 
     def go_on(self) -> dict[str, Any]:
         """Take a message as the answer to the question asked last, as a correction, or as something in between."""
+        slots = self._understood()
+        # What answers the question, or is read back next, shows that it was taken.
+        if self._requested not in (*slots, _CONFIRMATION):
+            self._acknowledge(slots)
+        return slots
+
+    def _understood(self) -> dict[str, Any]:
         if self._intent == _RED_FLAG:
             self._say(f"utter_{_RED_FLAG}")
             return {"urgent": True} | self._told(with_faults=False) | self._told_beside()
@@ -137,27 +146,29 @@ class _Turn:
             return self._told() or self._close("stopped")
         if _BACK.search(self._text) and self._intent in ("change_answer", "nlu_fallback", "inform"):
             return self._back()
+        told = self._told(with_faults=False)
         try:
-            return self._answer() | {"booking_failures": 0}
+            return self._answer(told) | {"booking_failures": 0}
         except DetailError as error:
-            return self._in_between() or self._failed(error)
+            return self._in_between(told) or self._failed(error)
 
-    def _answer(self) -> dict[str, Any]:
-        """Return what the message gives to the form.
+    def _answer(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Return what the message gives to the form, with what it surely tells (`told`).
 
         Raises:
             DetailError: it gives nothing that can be taken.
         """
         if self._requested in _OPTIONAL and _SKIP.search(self._text):
             return {str(self._requested): _NOT_SAID}
-        told = self._told(with_faults=False)
         if self._intent == "change_answer" or self._requested == _CONFIRMATION:
             return self._confirmed_or_corrected()
         if self._requested in told:
             return told
         if self._is_aside():
             raise DetailError("correction_unclear")
-        return told | {str(self._requested): self._parsed()}
+        if told:
+            return told | self._told_beside()
+        return {str(self._requested): self._parsed()}
 
     def _parsed(self) -> Any:
         """Read the message as the answer to the requested question.
@@ -205,13 +216,19 @@ class _Turn:
         return _slots(details, Details())
 
     def _told_beside(self) -> dict[str, Any]:
-        """Return the contact or time that stands in a message beside something else."""
-        if self._requested not in (_CONTACT, _TIME):
-            return {}
+        """Return the answer that stands in a message beside something else, where it shows by itself."""
         try:
-            return {self._requested: self._parsed()}
+            if self._requested in (_CONTACT, _TIME):
+                return {self._requested: self._parsed()}
+            return {_PATIENT: parse_patient(self._text)} if self._requested == _PATIENT else {}
         except DetailError:
             return {}
+
+    def _acknowledge(self, slots: dict[str, Any]) -> None:
+        """Say what was noted beside, or in place of, the answer that was asked for."""
+        noted = _noted({name: slots[name] for name in SLOTS if slots.get(name)})
+        if noted:
+            self._say("utter_booking_noted", noted=noted)
 
     def _is_aside(self) -> bool:
         """Tell whether the message asks or says something that the form did not ask for."""
@@ -221,12 +238,12 @@ class _Turn:
             return is_question(self._text) or self._text.rstrip().endswith("?")
         return self._confidence >= _SURELY or is_question(self._text)
 
-    def _in_between(self) -> dict[str, Any]:
-        """Answer an aside; {} when the message is none."""
+    def _in_between(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Answer an aside, and keep what the message tells beside it; {} when the message is none."""
         if not self._is_aside():
             return {}
         self._say(f"utter_{self._intent}")
-        return {"booking_failures": 0}
+        return told | {"booking_failures": 0}
 
     def _failed(self, error: DetailError) -> dict[str, Any]:
         failures = int(self._tracker.get_slot("booking_failures") or 0) + 1
@@ -414,6 +431,16 @@ def _plain(value: Contact | Preference) -> dict[str, Any]:
     """Return a detail as Rasa can keep it in a slot."""
     plain: dict[str, Any] = json.loads(value.json())
     return plain
+
+
+def _noted(slots: dict[str, Any]) -> str:
+    """Return the values of the form's slots in words: Ana Ruiz; (949) 555-0133; friday at 10 (Friday, November 27)."""
+    words = {
+        _CONTACT: lambda contact: contact["shown"],
+        _TIME: _time_in_words,
+        _PATIENT: lambda patient: f"{patient} patient",
+    }
+    return "; ".join(words.get(name, str)(value) for name, value in slots.items())
 
 
 def _time_in_words(time: dict[str, Any] | None) -> str | None:

@@ -12,6 +12,7 @@ GREETING = (
     r"(?:(?:hi|hello|hey|sure|ok(?:ay)?|yes|yeah|yep|thanks|thank you|of course|well|so|good (?:morning|evening))\b"
     r"(?:\s+there\b)?[\s,.!-]+)*"
 )
+_ASIDE = r"(?:(?:oh|wait|hold on|actually|also|and|but|by the way|btw|sorry|oo+ps|ah|um+|hm+|no|nope|correction|i mean)\b[\s,.!-]+)*"
 _NAME_SAID = (
     r"(?:(?:(?:my|the|his|her|full|patient(?:['’]?s)?)\s+)*(?:full\s+|real\s+)?name(?:['’]?s|\s+is|\s*:)?|names"
     r"|(?:(?:you\s+can|please|people|everyone|just|they)\s+)*calls?\s+me|i\s+am\s+called|i['’]m\s+called"
@@ -21,7 +22,7 @@ _NAME_HINTED = r"(?:i['’]?m|i\s+am|it['’]?s|it\s+is|this\s+is)"
 _RELATION = (
     r"(?:(?:my|our|the)\s+(?:son|daughter|husband|wife|partner|mother|mom|mum|father|dad|child|kid|friend)\b,?\s*)?"
 )
-_NAME_LEAD = re.compile(rf"^{GREETING}(?:(?:{_NAME_SAID}|{_NAME_HINTED})\s+)?{_RELATION}", re.IGNORECASE)
+_NAME_LEAD = re.compile(rf"^{GREETING}(?:{_ASIDE}(?:{_NAME_SAID}|{_NAME_HINTED})\s+)?{_RELATION}", re.IGNORECASE)
 
 _NAME_TAIL = re.compile(
     r"(?:\s+here|[\s,]+(?:please|thanks|thank you|by the way|btw|lol)|[\s,(]+(?:she|he|they)/\w+(?:/\w+)?\)?"
@@ -33,8 +34,8 @@ _BOTH_NAMED = re.compile(
     rf"{_PART_NAMED.format('one')}(?P<a>\S+(?:\s\S+)?),?\s+(?:and\s+)?(?:my\s+)?{_PART_NAMED.format('other')}(?P<b>\S.*)",
     re.IGNORECASE,
 )
-SAID = re.compile(rf"^{GREETING}{_NAME_SAID}\s+(?=\S)", re.IGNORECASE)
-HINTED = re.compile(rf"^{GREETING}{_NAME_HINTED}\s+(?=\S)", re.IGNORECASE)
+SAID = re.compile(rf"^{GREETING}{_ASIDE}{_NAME_SAID}\s+(?=\S)", re.IGNORECASE)
+HINTED = re.compile(rf"^{GREETING}{_ASIDE}{_NAME_HINTED}\s+(?=\S)", re.IGNORECASE)
 _NAME_MARKS = frozenset(" '’‘ʼʻ`´-‐‑–.·・,()\u200c\u200d")
 # Words that a sentence is made of. A name that is spelt like one ("Will May") shows by its capitals.
 _NEVER_IN_NAMES = word_set(
