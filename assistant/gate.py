@@ -14,6 +14,7 @@ from prometheus_client import Counter
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
+from rasa.shared.core.constants import USER_INTENT_RESTART
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -35,6 +36,7 @@ LONGEST_MESSAGE = 1000
 SECONDS_TO_ANSWER = 4.5
 NO_WORDS_INTENT = "no_words"
 HELP_INTENT = "ask_help"
+STOP_INTENT = "stop"
 _LONGEST_SCAN = 20_000
 _LONGEST_CHOICE = 120
 _CONVERSATION_ID = re.compile(r"[a-z]+:[A-Za-z0-9._-]{1,100}")
@@ -147,6 +149,9 @@ class Gate:
         message.text = text[-LONGEST_MESSAGE:].lstrip("/ ")
         understood = await agent.processor.parse_message(message)
         questions = understood.get(QUESTIONS_KEY) or [understood]
+        tracker = await agent.tracker_store.retrieve(message.sender_id)
+        if tracker is not None and tracker.active_loop_name:
+            questions = [_for_the_form(question) for question in questions]
         return [_turn_of(message, {**understood, **question}) for question in questions]
 
     async def _choice(self, text: str, message: UserMessage, agent: Agent) -> str | None:
@@ -254,6 +259,13 @@ def _last_said(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
 def _has_numbers(channel: OutputChannel, buttons: list[Button]) -> bool:
     """Tell whether a channel shows an offer with numbers; those that say nothing of it show buttons."""
     return bool(getattr(channel, "has_numbers", lambda _buttons: False)(buttons))
+
+
+def _for_the_form(understood: dict[str, Any]) -> dict[str, Any]:
+    """Return what was understood as the open form can take it: a restart would throw its answers away unasked."""
+    if understood[INTENT][INTENT_NAME_KEY] != USER_INTENT_RESTART:
+        return understood
+    return {**understood, INTENT: {**understood[INTENT], INTENT_NAME_KEY: STOP_INTENT}}
 
 
 def _understood(text: str, intent: str) -> dict[str, Any]:

@@ -357,6 +357,13 @@ async def test_while_a_form_waits_for_words_a_number_is_an_answer_to_it(said: li
     assert await chosen("2", asked("hi"), offer("/one", "/two"), asked("book"), FORM, *said) == ["ask_causes", "2"]
 
 
+@pytest.mark.parametrize(("events", "intent"), [((FORM,), "stop"), ((), "restart")])
+async def test_a_typed_restart_reaches_an_open_form_as_a_wish_to_stop(events: tuple[Event, ...], intent: str) -> None:
+    agent = FakeAgent(asked("book"), *events, questions=[{"text": "new", "intent": {"name": "restart"}}])
+    await said("new", agent)
+    assert (agent.intents, agent.handled[0].text) == ([intent], "new")
+
+
 # ---------------------------------------------------------------- never silence
 
 
