@@ -15,14 +15,15 @@ from rasa_sdk.events import EventType, FollowupAction, Restarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.contacts import Contact, in_clear, own_number, parse_contact
-from actions.corrections import correct
+from actions.corrections import correct, correct_reason
 from actions.details import FIELDS, Details, extract, parse_patient, parse_reason
 from actions.metrics import BOOKINGS
-from actions.names import parse_name
+from actions.names import is_written_as_name, parse_name
 from actions.storage import Bookings, Request, StorageError, open_bookings, show_reference, utc_now
 from actions.text import DetailError, is_question
 from actions.times import Preference, in_words, parse_time, recheck
 from assistant.clinic import Clinic, the_clinic
+from assistant.clinic import clock as hour_in_words
 
 FORM = "booking_form"
 SLOTS = ("booking_name", "booking_contact", "booking_time", "booking_patient", "booking_reason", "booking_confirmation")
@@ -49,11 +50,22 @@ _SURELY = 0.6
 _FAILURES_BEFORE_HELP = 2
 _BACK = re.compile(r"\b(go|one|step) back\b|^\W*back\W*$|\bprevious\b", re.IGNORECASE)
 _YES = re.compile(
-    r"^\W*(/affirm|y|ye[psa]h?|yes\w*|yup|ya|sure|ok(ay)?|please|send|go (ahead|for it)|correct|right|good|great"
-    r"|perfect|fine|confirm\w*|do it|try|again|absolutely|definitely|of course|looks"
-    r"|that('?s| is) (right|correct|fine|good|it))\b",
+    r"^\W*(/affirm|y|ye[psa]h?|yes\w*|yup|ya|sure|ok(ay)?|please|send|book (it|that|this)|go (ahead|for it)|correct"
+    r"|right|good|great|perfect|fine|confirm\w*|do it|try|again|absolutely|definitely|of course|awesome|excellent"
+    r"|((that|this|it|all|everything)('?s| is)? )?(looks|sounds|seems|right|correct|fine|good|great|perfect|it))\b",
     re.IGNORECASE,
 )
+_BUT = re.compile(r"\b(but|no|not|dont|wait|except|instead|change|later|never)\b|n['’]t\b|\?", re.IGNORECASE)
+_NO = re.compile(r"^\W*(/deny|no+|nope|nah|n|nothing|none|no\W+(nothing|nope|no))\W*$", re.IGNORECASE)
+_DO_NOT_SEND = re.compile(
+    r"^\W*(no\W+)?(no thanks|no thank you|nope thanks|(please )?(do not|don['’]?t) (send|do|book)( (it|that|this))?"
+    r"|not (yet|now|today))\b(\W+(please|thanks|thank you))*\W*$",
+    re.IGNORECASE,
+)
+# What is said where a question stands already, so that the read-back is not said once more beside it.
+_ASKS_ITSELF = frozenset({"utter_booking_correction_unclear", "utter_booking_undecided"})
+_ASKS_TO_SEND = frozenset({"utter_booking_read_back", "utter_booking_undecided"})
+_AGREEING = frozenset({"affirm", "thank", "feedback_positive", "book_appointment"})
 _THIS_NUMBER = re.compile(
     r"\b(?:this|same|current|my own) (?:number|phone|one)\b|\b(?:writing|texting|messaging|chatting) (?:\w+ )?from\b",
     re.IGNORECASE,
@@ -140,8 +152,11 @@ class _Turn:
             return self._told(with_faults=False) or {_CONTACT: _plain(own), "booking_failures": 0}
         if own and self._intent == "deny":
             return self._told(with_faults=False) | {"booking_own_number": _DECLINED, "booking_failures": 0}
-        if (self._intent == "stop" and not _SKIP.search(self._text)) or (
-            self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME)
+        if self._requested == _CONFIRMATION and _DO_NOT_SEND.search(self._text):
+            return self._close("stopped")
+        if correct_reason(self._text) is None and (
+            (self._intent == "stop" and not _SKIP.search(self._text))
+            or (self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME))
         ):
             return self._told() or self._close("stopped")
         if _BACK.search(self._text) and self._intent in ("change_answer", "nlu_fallback", "inform"):
@@ -161,7 +176,7 @@ class _Turn:
         if self._requested in _OPTIONAL and _SKIP.search(self._text):
             return {str(self._requested): _NOT_SAID}
         if self._intent == "change_answer" or self._requested == _CONFIRMATION:
-            return self._confirmed_or_corrected()
+            return self._confirmed_or_corrected(told)
         if self._requested in told:
             return told
         if self._is_aside():
@@ -177,9 +192,11 @@ class _Turn:
             DetailError: it is none.
         """
         if self._requested == _NAME:
-            if self._intent == "affirm":
+            name = parse_name(self._text)
+            # "Sure, Bob" holds a name; "absolutely" is spelt like one.
+            if self._intent == "affirm" and name == self._text.strip():
                 raise DetailError("name_unclear")
-            return parse_name(self._text)
+            return name
         if self._requested == _CONTACT:
             return _plain(parse_contact(self._text, self._clinic))
         if self._requested == _TIME:
@@ -191,20 +208,32 @@ class _Turn:
             return _NOT_SAID
         return parse_reason(offered_reason(self._tracker, self._responses) if self._intent == "affirm" else self._text)
 
-    def _confirmed_or_corrected(self) -> dict[str, Any]:
-        if self._requested == _CONFIRMATION and self._intent == "affirm" and _YES.search(self._text):
-            return {_CONFIRMATION: "send", "booking_status": "ready"}
-        if self._requested == _CONFIRMATION and self._intent in ("affirm", "deny"):
-            raise DetailError("correction_unclear")
+    def _confirmed_or_corrected(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Return that the request is to be sent, or what the message changes in it.
+
+        Raises:
+            DetailError: `undecided` when the read-back is neither agreed to nor corrected; else as `correct`.
+        """
+        if self._requested == _CONFIRMATION and self._intent in _AGREEING and not told:
+            if _last_said(self._tracker) in _ASKS_TO_SEND and _YES.search(self._text) and not _BUT.search(self._text):
+                return {_CONFIRMATION: "send", "booking_status": "ready"}
+            if self._intent != "affirm":
+                return {}
+            raise DetailError("undecided")
+        if self._requested == _CONFIRMATION and _NO.search(self._text):
+            raise DetailError("undecided")
+        reason = correct_reason(self._text)
+        if reason is not None:
+            return {_REASON: reason or _NOT_SAID}
         known = _details(self._tracker)
         try:
             return _slots(correct(self._text, known, self._clinic, self._now), known)
         except DetailError as error:
-            named = {"name": _NAME, "contact": _CONTACT, "time": _TIME, "patient": _PATIENT}.get(
-                error.values.get("field", "")
-            )
-            if named:
+            named = f"booking_{error.values.get('field', '')}"
+            if named in SLOTS:
                 return {named: None}
+            if error.reason == "correction_unclear" and self._intent != "change_answer":
+                raise DetailError("undecided") from error
             raise
 
     def _told(self, with_faults: bool = True) -> dict[str, Any]:
@@ -233,6 +262,8 @@ class _Turn:
     def _is_aside(self) -> bool:
         """Tell whether the message asks or says something that the form did not ask for."""
         if self._intent in _FORM_INTENTS or f"utter_{self._intent}" not in self._responses:
+            return False
+        if self._requested == _NAME and is_written_as_name(self._text):
             return False
         if self._requested == _REASON:
             return is_question(self._text) or self._text.rstrip().endswith("?")
@@ -302,6 +333,8 @@ class AskBookingConfirmation(Action):
         return f"action_ask_{_CONFIRMATION}"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        if _said_now(tracker) in _ASKS_ITSELF:
+            return []
         rows = [
             ["Name", tracker.get_slot(_NAME)],
             ["Contact", (tracker.get_slot(_CONTACT) or {}).get("shown")],
@@ -354,6 +387,8 @@ class HandOffBooking(Action):
         if self._clinic.is_open(now):
             return "today"
         opening = self._clinic.next_opening(now)
+        if opening.date() == now.astimezone(self._clinic.zone).date():
+            return f"today, after {hour_in_words(opening.time())}"
         return f"on {in_words(opening.date())}"
 
 
@@ -405,6 +440,12 @@ def offered_reason(tracker: Tracker, responses: dict[str, Any]) -> str:
 def _last_said(tracker: Tracker) -> str | None:
     spoken = [event for event in tracker.events if event.get("event") == "bot"]
     return (spoken[-1].get("metadata") or {}).get("utter_action") if spoken else None
+
+
+def _said_now(tracker: Tracker) -> str | None:
+    """Return the response said last, where it was said since the latest message."""
+    latest = next((event["event"] for event in reversed(tracker.events) if event["event"] in ("bot", "user")), None)
+    return _last_said(tracker) if latest == "bot" else None
 
 
 def _details(tracker: Tracker) -> Details:

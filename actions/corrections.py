@@ -10,7 +10,7 @@ import phonenumbers
 
 from actions import times
 from actions.contacts import Contact, contacts_in, in_clear, parse_contact, written_digits
-from actions.details import FIELDS, Details, Field, extract, is_patient
+from actions.details import FIELDS, Details, extract, is_patient, parse_reason
 from actions.names import HINTED, joined_letters, parse_name
 from actions.text import LONGEST_MESSAGE, DetailError, is_about_health, is_code, is_question, tidy
 from actions.times import Preference, parse_time
@@ -57,7 +57,7 @@ _NAME_PART = re.compile(
 _NAME_GIVEN = re.compile(
     r"\bname(?:['’]?s|\s+is|\s+to|\s+should\s+be|\s+as|:)\s+(?:actually\s+)?(\S.*)$", re.IGNORECASE
 )
-_WRONG_AFTER = re.compile(r"[\s,]+(?:and\s+)?(?:not|instead\s+of|rather\s+than)\s+[^,;]+$", re.IGNORECASE)
+_WRONG_AFTER = re.compile(r"(?<!\bbut)[\s,]+(?:and\s+)?(?:not|instead\s+of|rather\s+than)\s+[^,;]+$", re.IGNORECASE)
 _WRONG_BEFORE = re.compile(
     r"^(?:it['’]?s\s+)?(?:not|instead\s+of|you\s+(?:wrote|put|said)|(?:i\s+)?never\s+said)\s+[^,;]+[,;]\s*(?:it['’]?s\s+|but\s+)?"
     r"(?=\S)",
@@ -66,11 +66,23 @@ _WRONG_BEFORE = re.compile(
 _WRONG_CLAUSE = re.compile(
     r"\b(?:does|do|wo|is|ca)n['’]?t\b|\bcannot\b|\bno\s+good\b|\bbad\s+for\b|\bwrong\b", re.IGNORECASE
 )
-_FIELD_WORDS: tuple[tuple[Field, re.Pattern[str]], ...] = (
+_FIELD_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("name", re.compile(r"\b(?:sur)?name|spell|called", re.IGNORECASE)),
     ("contact", re.compile(r"\b(?:number|phone|cell|mobile|e-?mail|contact|digit|gmail|address)", re.IGNORECASE)),
     ("time", re.compile(r"\b(?:time|date|when|hour|slot|week)\b|day\b|\bmornings?\b|noons?\b", re.IGNORECASE)),
     ("patient", re.compile(r"\b(?:patient|new|returning)\b", re.IGNORECASE)),
+    ("reason", re.compile(r"\breason\b|\bwhat\s+it(?:['’]?s|\s+is)\s+about\b", re.IGNORECASE)),
+)
+_REASON_DROPPED = re.compile(
+    r"\b(?:remove|delete|drop|clear|erase|skip|leave\s+(?:out|off)|take\s+(?:out|off|away)|no|without)\s+(?:\w+\s+){0,2}"
+    r"reason\b|\breason\s+(?:out|off|away)\b",
+    re.IGNORECASE,
+)
+_REASON_GIVEN = re.compile(
+    r"\breason\s*(?:(?:should\s+be|is|to|as)\s+|:\s*|['’]?s\s+)(?P<reason>\S.*)$"
+    r"|^(?:\W*(?:no|actually|sorry|wait|oh)\b\W*)*(?:it['’]?s|it\s+is|(?:the\s+visit|this)\s+is)\s+(?:actually\s+)?about\s+"
+    r"(?P<about>\S.*)$",
+    re.IGNORECASE,
 )
 
 
@@ -93,9 +105,9 @@ def correct(text: str, current: Details, clinic: Clinic, now: datetime.datetime)
     if not said:
         raise unclear
     contacts = contacts_in(said, clinic)
-    if current.name and not contacts:
+    if not contacts:
         try:
-            name = _correct_name(said, current.name)
+            name = _correct_name(said, current.name or "")
         except DetailError as error:
             raise unclear from error
         if name:
@@ -113,6 +125,18 @@ def correct(text: str, current: Details, clinic: Clinic, now: datetime.datetime)
     if not update:
         raise unclear
     return replace(current, **update)
+
+
+def correct_reason(text: str) -> str | None:
+    """Return the reason that a correction gives, "" where it takes the reason away, None where it speaks of none.
+
+    Raises:
+        DetailError: `reason_unclear`, `too_long`.
+    """
+    given = _REASON_GIVEN.search(text[:LONGEST_MESSAGE])
+    if given:
+        return parse_reason(given["reason"] or given["about"])
+    return "" if _REASON_DROPPED.search(text[:LONGEST_MESSAGE]) else None
 
 
 def _without_the_wrong(text: str) -> str:
@@ -183,7 +207,7 @@ def _correct_name(text: str, name: str) -> str | None:
 def _respelt(name: str, new: str) -> str:
     """Put a respelt word in the place of the one it is most like; several words replace the whole name."""
     words = name.split()
-    if len(words) == 1 or len(new.split()) > 1:
+    if len(words) <= 1 or len(new.split()) > 1:
         return new
     likeness = [difflib.SequenceMatcher(None, word.lower(), new.lower()).ratio() for word in words]
     nearest = likeness.index(max(likeness))

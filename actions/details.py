@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 from actions import times
 from actions.contacts import EMAIL_LIKE, PHONE_LIKE, Contact, contacts_in, parse_contact, written_digits
-from actions.names import GREETING, HINTED, SAID, parse_name
-from actions.text import LONGEST_MESSAGE, DetailError, is_about_health, is_code, is_question, tidy, word_set
+from actions.names import GREETING, HINTED, SAID, SMALL_NAME_WORDS, parse_name
+from actions.text import LONGEST_MESSAGE, DetailError, is_about_health, is_code, is_question, tidy
 from actions.times import Preference, parse_time
 from assistant.clinic import Clinic
 
@@ -36,7 +36,6 @@ _LEAVING = re.compile(
     r"|\b(?:not|no,?)\s+(?:today|tonight|now)\b|\b(?:good)\s?night\b|^\W*(?:till|until)\s+tomorrow\W*$",
     re.IGNORECASE,
 )
-_SMALL_NAME_WORDS = word_set("de da do del dela den der di dos du la los van von ten ter bin ben ibn al el y e")
 _RETURNING = re.compile(
     r"\bnot\s+(?:a\s+)?new\b|\breturning\b|\b(?:existing|current|old|former|previous|regular)\s+patient\b"
     r"|\b(?:been|was|came|come|visited|went|seen)\b[^,;.!?]*\b(?:before|last\s+(?:year|summer|winter|spring|fall|month)|again)\b"
@@ -215,7 +214,7 @@ def _name_in(segment: str, sure: bool, beside: bool) -> str | None:
         name = parse_name(segment)
     except DetailError:
         return None
-    written = all(not word[0].islower() for word in name.split() if word not in _SMALL_NAME_WORDS)
+    written = all(not word[0].islower() for word in name.split() if word not in SMALL_NAME_WORDS)
     if said or sure or (written and (hinted or (beside and len(name.split()) <= 4))):
         return name
     return None

@@ -12,23 +12,28 @@ GREETING = (
     r"(?:(?:hi|hello|hey|sure|ok(?:ay)?|yes|yeah|yep|thanks|thank you|of course|well|so|good (?:morning|evening))\b"
     r"(?:\s+there\b)?[\s,.!-]+)*"
 )
-_ASIDE = r"(?:(?:oh|wait|hold on|actually|also|and|but|by the way|btw|sorry|oo+ps|ah|um+|hm+|no|nope|correction|i mean)\b[\s,.!-]+)*"
+_ASIDE = (
+    r"(?:(?:oh|wait|hold on|actually|also|and|but|by the way|btw|sorry|oo+ps|ah|um+|hm+|no|nope|correction|i mean)\b"
+    r"[\s,.!-]+)*"
+)
+_WHO = r"(?:son|daughter|husband|wife|partner|mother|mom|mum|father|dad|child|kid|brother|sister|friend)"
 _NAME_SAID = (
-    r"(?:(?:(?:my|the|his|her|full|patient(?:['’]?s)?)\s+)*(?:full\s+|real\s+)?name(?:['’]?s|\s+is|\s*:)?|names"
+    rf"(?:me\s+llamo|(?:(?:my|our|the|his|her|full|patient(?:['’]?s)?|{_WHO}['’]?s)\s+)*(?:full\s+|real\s+)?name(?:['’]?s|\s+is|\s*:)?|names"
     r"|(?:(?:you\s+can|please|people|everyone|just|they)\s+)*calls?\s+me|i\s+am\s+called|i['’]m\s+called"
     r"|(?:the\s+)?patient\s+is|(?:it['’]?s|booking)\s+for)"
 )
 _NAME_HINTED = r"(?:i['’]?m|i\s+am|it['’]?s|it\s+is|this\s+is)"
-_RELATION = (
-    r"(?:(?:my|our|the)\s+(?:son|daughter|husband|wife|partner|mother|mom|mum|father|dad|child|kid|friend)\b,?\s*)?"
-)
+_RELATION = rf"(?:(?:for\s+)?(?:my|our|the)\s+{_WHO}\b(?!['’]),?\s*)?"
 _NAME_LEAD = re.compile(rf"^{GREETING}(?:{_ASIDE}(?:{_NAME_SAID}|{_NAME_HINTED})\s+)?{_RELATION}", re.IGNORECASE)
 
 _NAME_TAIL = re.compile(
     r"(?:\s+here|[\s,]+(?:please|thanks|thank you|by the way|btw|lol)|[\s,(]+(?:she|he|they)/\w+(?:/\w+)?\)?"
-    r"|[\s,(]+with(?:out)?\s+(?:an?|the|one|two|no)\s.*)+[\s.!]*$",
+    r"|[\s,(]+with(?:out)?\s+(?:an?|the|one|two|no)\s.*"
+    r"|\s*[,(]\s*(?:(?:he|she|they)\b.{0,8}\s|aged?\s)?\d{1,2}(?:\s*(?:years?(?:\s|-)old|yo|y/o))?\)?"
+    r"|[\s,]+(?:(?:who|he|she|they)\s+)?(?:needs?|wants?|would\s+like|has\s+to)\s.*)+[\s.!]*$",
     re.IGNORECASE,
 )
+_POSSESSIVE = re.compile(rf"['’]s\s+{_WHO}$", re.IGNORECASE)
 _PART_NAMED = r"(?P<{}>first|given|last|family|sur)\s?-?name(?:\s+is|['’]s|:)?\s+"
 _BOTH_NAMED = re.compile(
     rf"{_PART_NAMED.format('one')}(?P<a>\S+(?:\s\S+)?),?\s+(?:and\s+)?(?:my\s+)?{_PART_NAMED.format('other')}(?P<b>\S.*)",
@@ -55,13 +60,17 @@ _NEVER_IN_NAMES = word_set(
     " change correct skip next previous undo nevermind whatever idk dunno lol tbh pls plz physical clinic pt"
     " hm hmm hmmm um umm uh erm eh"
     " left right use try digits address mistake typo thumbs fingers fat"
+    " status hours location directions parking fee fees menu option options info details reference"
+    " idiot idiots stupid moron dumb dumbass useless fuck fucking fucker shit bullshit crap ass asshole bitch bastard"
+    " damn wtf stfu suck sucks"
 )
 _SELDOM_IN_NAMES = word_set(
-    "a an the of and or to in on at for by my mine no so do can will may must up out off as over under after before"
+    "a an the of and or to in on at for by my mine no so do can must up out off as over under after before"
     " one two here now day week time hurt price prices shin shins hand hands foot burns brace race bone bones neck"
-    " rest heat back ran fall falls ice doctor doctors walk weak pop tears mark wednesday see go get"
+    " rest heat back ran fall falls ice doctor doctors walk weak pop tears wednesday see go get"
 )
 _HEALTH_NAMES = word_set("hurt price shin hand foot burns brace race bone neck rest heat ran ice doctor weak fell")
+SMALL_NAME_WORDS = word_set("de da do del dela den der di dos du la las los van von ten ter bin ben ibn al el y e")
 _ABBREVIATED_LAST = re.compile(r"\s(?:jr|sr|[^\W\d_])\.$", re.IGNORECASE)
 _SUFFIX = re.compile(r",\s*(?:jr|sr|ii|iii|iv|md|phd|dpt|pt|rn)\.?$", re.IGNORECASE)
 
@@ -84,6 +93,17 @@ def parse_name(text: str) -> str:
     if not _is_name(bare):
         raise DetailError("name_unclear")
     return bare
+
+
+def is_written_as_name(text: str) -> bool:
+    """Tell whether `text` is no more than a name with its capitals, or one of a script that has none."""
+    try:
+        words = parse_name(text).split()
+    except DetailError:
+        return False
+    return any(not word[0].islower() for word in words) and all(
+        not word[0].islower() or word in SMALL_NAME_WORDS for word in words
+    )
 
 
 def _one_name(text: str) -> str:
@@ -113,7 +133,7 @@ def _is_name(text: str) -> bool:
         return False
     lower = [word.lower() for word in words]
     capital = len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
-    if any(word in _NEVER_IN_NAMES for word in lower):
+    if any(word in _NEVER_IN_NAMES for word in lower) or _POSSESSIVE.search(plain):
         return False
     healthy = [word for word in lower if not (capital and word in _HEALTH_NAMES)]
     if is_about_health(" ".join(healthy)):

@@ -8,7 +8,7 @@ import yaml
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.booking import SLOTS, ValidateBookingForm
+from actions.booking import SLOTS, AskBookingConfirmation, ValidateBookingForm
 from assistant.clinic import ROOT
 from tests.samples import CLINIC, NOW
 
@@ -90,3 +90,120 @@ async def test_new_answers_whether_one_is_a_patient_whatever_it_is_taken_for(int
     slots, spoken = await turn("new", "booking_patient", intent)
     assert slots == {"booking_patient": "new", "booking_failures": 0} or slots == {"booking_patient": "new"}
     assert spoken == []
+
+
+READ_BACK = ("utter_booking_read_back",)
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("yes", "affirm"),
+        ("/affirm", "affirm"),
+        ("sounds good", "affirm"),
+        ("that's correct", "affirm"),
+        ("all good", "affirm"),
+        ("perfect thanks", "thank"),
+        ("ok great, thank you", "feedback_positive"),
+        ("book it", "book_appointment"),
+    ],
+)
+async def test_a_clear_yes_to_the_read_back_sends(text: str, intent: str) -> None:
+    slots, _ = await turn(text, "booking_confirmation", intent, READ_BACK)
+    assert slots == {"booking_confirmation": "send", "booking_status": "ready", "booking_failures": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "said"),
+    [
+        ("hmm", "affirm", "utter_booking_read_back"),
+        ("good but not now", "affirm", "utter_booking_read_back"),
+        ("yes", "affirm", "utter_booking_correction_unclear"),
+        ("thanks", "thank", "utter_booking_read_back"),
+        ("/book_appointment", "book_appointment", "utter_booking_read_back"),
+        ("no", "deny", "utter_booking_read_back"),
+        ("nothing", "deny", "utter_booking_read_back"),
+        ("what do you mean", "nlu_fallback", "utter_booking_read_back"),
+    ],
+)
+async def test_anything_less_sends_nothing(text: str, intent: str, said: str) -> None:
+    slots, _ = await turn(text, "booking_confirmation", intent, (said,))
+    assert "booking_confirmation" not in slots
+    assert "booking_status" not in slots
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"), [("no thanks", "deny"), ("don't send it", "deny"), ("not yet", "deny"), ("never mind", "stop")]
+)
+async def test_a_refusal_of_the_read_back_leaves_the_form(text: str, intent: str) -> None:
+    slots, _ = await turn(text, "booking_confirmation", intent, READ_BACK)
+    assert slots["booking_status"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "spoken"),
+    [
+        ("no", "deny", "utter_booking_undecided"),
+        ("/change_answer", "change_answer", "utter_booking_correction_unclear"),
+    ],
+)
+async def test_a_no_and_a_wish_to_change_are_answered_by_one_question(text: str, intent: str, spoken: str) -> None:
+    _, said = await turn(text, "booking_confirmation", intent, READ_BACK)
+    assert said == [spoken]
+    for event, shown in (({"event": "bot", "metadata": {"utter_action": spoken}}, 0), ({"event": "user"}, 1)):
+        events = [{"event": "bot", "metadata": {"utter_action": spoken}}, event]
+        tracker = Tracker("rest:1", ANA, {}, events, False, None, {}, None)
+        dispatcher = CollectingDispatcher()
+        await AskBookingConfirmation().run(dispatcher, tracker, DOMAIN)
+        assert len(dispatcher.messages) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "reason"),
+    [
+        ("remove the reason", "stop", ""),
+        ("no reason please", "deny", ""),
+        ("reason: left knee pain", "ask_causes", "left knee pain"),
+        ("change the reason to left knee pain", "change_answer", "left knee pain"),
+        ("no, it's about my left knee", "change_answer", "my left knee"),
+        ("change the reason", "change_answer", None),
+    ],
+)
+async def test_the_reason_can_be_changed_and_left_out(text: str, intent: str, reason: str | None) -> None:
+    slots, _ = await turn(text, "booking_confirmation", intent, READ_BACK, booking_reason="Runner's knee")
+    assert slots == {"booking_reason": reason, "booking_failures": 0}
+
+
+@pytest.mark.parametrize("text", ["make it mornings but not mondays", "mornings, but not mondays"])
+async def test_a_day_that_is_left_out_is_kept_in_the_words(text: str) -> None:
+    slots, _ = await turn(text, "booking_confirmation", "change_answer", READ_BACK)
+    assert slots["booking_time"]["words"].endswith("but not mondays")
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "name"),
+    [
+        ("Bill", "ask_clinic_admin", "Bill"),
+        ("de la Cruz, Maria", "speak_other_language", "de la Cruz, Maria"),
+        ("me llamo Juan Pérez", "speak_other_language", "Juan Pérez"),
+        ("Sure, Bob", "affirm", "Bob"),
+        ("that's wrong, name should be Timothy Dalton", "change_answer", "Timothy Dalton"),
+    ],
+)
+async def test_a_name_is_taken_before_anything_else_it_may_be(text: str, intent: str, name: str) -> None:
+    slots, spoken = await turn(text, "booking_name", intent, confidence=0.95)
+    assert (slots["booking_name"], spoken) == (name, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("Absolutely", "affirm"),
+        ("hours", "ask_clinic_admin"),
+        ("Hours", "ask_clinic_admin"),
+        ("what is it", "ask_help"),
+    ],
+)
+async def test_what_only_looks_like_a_name_is_none(text: str, intent: str) -> None:
+    slots, _ = await turn(text, "booking_name", intent, confidence=0.95)
+    assert "booking_name" not in slots

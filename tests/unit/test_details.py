@@ -89,6 +89,23 @@ NAMES = {
     "Vikram here 👋": "Vikram",
     "  Ana\tRuiz\n": "Ana Ruiz",
     "Ruiz, Ana": "Ruiz, Ana",
+    "my name is Will": "Will",
+    "My name is Mark": "Mark",
+    "I am May": "May",
+    "Will": "Will",
+    "will smith": "will smith",
+    "Bill": "Bill",
+    "Sure, Bob": "Bob",
+    "oh wait my name is Anna Leigh": "Anna Leigh",
+    "no, it's Anna Leigh": "Anna Leigh",
+    "My son's name is Timmy": "Timmy",
+    "my daughter's name is Emma Stone": "Emma Stone",
+    "Timmy, he's 12": "Timmy",
+    "Timmy (12)": "Timmy",
+    "for my son Timmy": "Timmy",
+    "my wife Carol needs to see someone": "Carol",
+    "de la Cruz, Maria": "de la Cruz, Maria",
+    "me llamo Juan Pérez": "Juan Pérez",
 }
 
 
@@ -132,6 +149,10 @@ def test_names_from_everywhere_are_taken(text: str, name: str) -> None:
         "[Ana](http://x)",
         "I would like to book an appointment please",
         "a\u0301\u0301\u0301\u0301\u0301\u0301",
+        "idiot",
+        "status",
+        "emma's dad",
+        "12",
     ],
 )
 def test_what_is_no_name_is_refused(text: str) -> None:
