@@ -25,8 +25,8 @@ from assistant import metrics
 from assistant.choices import Button, chosen, is_closed, offer, pressed
 from assistant.clinic import ROOT
 from assistant.logs import turn_id
-from assistant.nlu.decision import QUESTIONS_KEY, RED_FLAG_INTENT
-from assistant.nlu.red_flags import RED_FLAGS_FILE, RedFlags
+from assistant.nlu.featurizer import QUESTIONS_KEY
+from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, SIGN_KEY, RedFlags
 from assistant.responses import ClinicResponses
 from assistant.trackers import StoreUnavailable, conversation_store, reading_once
 
@@ -143,8 +143,9 @@ class Gate:
             if _COMMAND.fullmatch(text):
                 return [_turn_of(message, _understood("", HELP_INTENT))]
             return await self._turns(clean(text.lstrip("/ ")), message, agent)
-        if len(text) > LONGEST_MESSAGE and self._red_flags.find(text[:_LONGEST_SCAN]):
-            return [_turn_of(message, _understood(text[:LONGEST_MESSAGE], RED_FLAG_INTENT))]
+        sign = self._red_flags.find(text[:_LONGEST_SCAN]) if len(text) > LONGEST_MESSAGE else None
+        if sign:
+            return [_turn_of(message, _understood(text[:LONGEST_MESSAGE], RED_FLAG_INTENT) | {SIGN_KEY: sign})]
         # Of a story that is too long, the end is where people ask.
         message.text = text[-LONGEST_MESSAGE:].lstrip("/ ")
         understood = await agent.processor.parse_message(message)
@@ -173,9 +174,10 @@ class Gate:
 
         This is said outside the conversation and leaves no trace in the tracker.
         """
-        urgent = self._red_flags.find((message.text or "")[:_LONGEST_SCAN])
-        response = f"utter_{RED_FLAG_INTENT}" if urgent else "utter_apology"
-        tracker = DialogueStateTracker.from_events(message.sender_id, [])
+        sign = self._red_flags.find((message.text or "")[:_LONGEST_SCAN])
+        response = f"utter_{RED_FLAG_INTENT}" if sign else "utter_apology"
+        urgent = UserUttered(message.text, parse_data={SIGN_KEY: sign})
+        tracker = DialogueStateTracker.from_events(message.sender_id, [urgent] if sign else [])
         words = await self._responses.generate(response, tracker, message.output_channel.name())
         if words:
             await message.output_channel.send_response(message.sender_id, words)

@@ -19,7 +19,8 @@ from rasa.shared.nlu.constants import (
 from rasa.shared.nlu.training_data.message import Message
 
 from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
-from assistant.nlu.featurizer import CLAUSES_KEY
+from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY
+from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, RedFlags
 
 ARTICLE_INTENTS = frozenset(
     {
@@ -45,8 +46,6 @@ ARTICLE_INTENTS = frozenset(
     }
 )
 OTHER_CONDITION_INTENT = "ask_other_condition"
-RED_FLAG_INTENT = "report_red_flag"
-QUESTIONS_KEY = "questions"
 _MOST_QUESTIONS = 2
 # As many as Rasa's own classifiers tell. The tracker keeps them, so more would cost at each turn.
 _RANKED = 10
@@ -89,8 +88,9 @@ class Decision(GraphComponent):
             "margin": 0.1,
             # How sure a clause must be to count as a question of its own.
             "clause_threshold": 0.75,
-            # An emergency is believed at this confidence, even where another intent is likelier.
-            "emergency_threshold": 0.3,
+            # An emergency is believed at this confidence, and where it is the likeliest intent at the lower one.
+            "emergency_threshold": 0.5,
+            "likeliest_emergency_threshold": 0.3,
             # A clause torn from its story must be surer, and the story must not speak against it.
             "emergency_clause_threshold": 0.95,
             "emergency_story_threshold": 0.05,
@@ -98,6 +98,7 @@ class Decision(GraphComponent):
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
+        self._red_flags = RedFlags(RED_FLAGS_FILE)
 
     @classmethod
     def create(
@@ -164,14 +165,19 @@ class Decision(GraphComponent):
 
     def _emergency(self, message: Message) -> dict[str, Any] | None:
         """Return the intent of an emergency when the message may tell of one, or a clause of it surely does."""
-        whole = _emergency_in(message.get(INTENT_RANKING_KEY))
-        if whole[PREDICTED_CONFIDENCE_KEY] >= self._config["emergency_threshold"]:
+        ranking = message.get(INTENT_RANKING_KEY)
+        whole = _emergency_in(ranking)
+        likeliest = ranking[0][INTENT_NAME_KEY] == RED_FLAG_INTENT
+        threshold = self._config["likeliest_emergency_threshold" if likeliest else "emergency_threshold"]
+        if whole[PREDICTED_CONFIDENCE_KEY] >= threshold and not self._red_flags.is_denied(message.get(TEXT)):
             return whole
         if whole[PREDICTED_CONFIDENCE_KEY] < self._config["emergency_story_threshold"]:
             return None
-        for ranking in message.get(CLAUSE_RANKINGS_KEY) or []:
+        parts = zip(message.get(CLAUSES_KEY) or [], message.get(CLAUSE_RANKINGS_KEY) or [], strict=True)
+        for text, ranking in parts:
             part = _emergency_in(ranking)
-            if part[PREDICTED_CONFIDENCE_KEY] >= self._config["emergency_clause_threshold"]:
+            is_sure = part[PREDICTED_CONFIDENCE_KEY] >= self._config["emergency_clause_threshold"]
+            if is_sure and not self._red_flags.is_denied(text):
                 return part
         return None
 

@@ -20,6 +20,7 @@ from assistant.nlu.encoder import Encoder
 ENCODER_FOLDER = ROOT / "models" / "encoder"
 CLAUSES_KEY = "clauses"
 CLAUSE_VECTORS_KEY = "clause_vectors"
+QUESTIONS_KEY = "questions"
 _MOST_CLAUSES = 8
 _SHORTEST_CLAUSE = 2
 

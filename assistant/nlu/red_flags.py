@@ -1,6 +1,7 @@
 """Signs of an emergency: the patterns of `data/red_flags.yml`, unless what stands before them denies them."""
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, PREDICTED_CONFIDE
 from rasa.shared.nlu.training_data.message import Message
 
 from assistant.clinic import ROOT
-from assistant.nlu.decision import QUESTIONS_KEY, RED_FLAG_INTENT
+from assistant.nlu.featurizer import QUESTIONS_KEY
 
+RED_FLAG_INTENT = "report_red_flag"
 RED_FLAGS_FILE = ROOT / "data" / "red_flags.yml"
 SIGN_KEY = "red_flag"
 
@@ -25,10 +27,17 @@ _DENIED = re.compile(
     r"|neither|nor|zero|nothing|negative for|ruled out|rather than|any sign of|afraid of|fear of|if i couldnt|if it)\b"
     r"(?:(?!\b(?:but|however|except|though|yet)\b)[^.;!?]){0,40}$"
 )
-_DENIED_WITHIN = re.compile(
-    r"\b(no(?! (feeling|movement|reason|point|longer|control))|isnt|arent|wasnt|hasnt|havent|without"
-    r"|not(?! (able|stop|want|worth|bear)))\b"
+# A word of despair or fear may stand after a "no" of its own, so that only one close before it denies it.
+_DENIED_CLOSELY = re.compile(
+    r"\b(no(?! (idea|one|hope|longer|sleep|friends))|not(?! (sure|only|just))|isnt|arent|without|never|dont(?! know)|doesnt|didnt"
+    r"|havent|wont|wouldnt|neither|nor|zero)\b(?:(?!\b(?:but|and|so|because|or i)\b)[^.,;!?]){0,25}$"
 )
+_DENIED_WITHIN = re.compile(
+    r"\b(no(?! (feeling|movement|reason|\w+ reason|longer|control))|isnt|arent|wasnt|hasnt|havent|without(?! (trying|meaning))"
+    r"|not(?! (able|stop|bear|breathing)))\b"
+)
+# Patterns of these signs hold the negations that are part of them.
+_NEGATED_SIGNS = frozenset({"self-harm", "violence", "in Spanish"})
 _LONG_AGO = re.compile(
     r"\b(\d+|an?|two|three|few|several|many|some|couple of) (years?|yrs?|months?) (ago|back)\b|\byears (ago|back)\b"
     r"|\blast (year|summer|winter|spring|autumn|fall)\b|\bas a (kid|child|teen\w*)\b|\bin (19|20)\d\d\b|\b(19|20)\d\d,"
@@ -36,6 +45,12 @@ _LONG_AGO = re.compile(
     r"|\ball (mended|healed|good since|gone)\b|\bturned out (to be )?(nothing|fine|ok)\b|\bgot checked out\b"
     r"|\b(scan|ultrasound|xray|x ray)\w* (was |is |all |came back )?clear\b"
     r"|\bin (january|february|march|april|may|june|july|spring)\b"
+)
+# What befell someone else is told of to ask about oneself, unless help is asked for.
+_TOLD_OF_OTHERS = re.compile(
+    r"\b(my|a|his|her|our)( \w+)? (dad|father|mom|mum|mother|grand\w+|nana|granny|uncle|aunt|friend|buddy|cousin|neighbou?r"
+    r"|brother|sister|co ?worker|colleague|boss|roommate)( of mine)?( \w+)? (had|broke|fractured|dislocated|tore|suffered|died|got|lost)\b"
+    r"(?!.*\b(help|what (do|should|can|shall) (i|we)|an hour|minutes|call)\b)"
 )
 _NOW = re.compile(r"\b(now|today|tonight|this (morning|afternoon|evening)|right now|suddenly|since yesterday)\b")
 _SENTENCE_END = re.compile(r"[.!?;]")
@@ -63,11 +78,31 @@ class RedFlags:
         for sign, pattern in self._patterns:
             for match in pattern.finditer(plain):
                 sentence = _sentence_around(plain, match)
-                is_harmless = not _NOW.search(sentence) and (_GENERAL.match(sentence) or _LONG_AGO.search(sentence))
-                is_denied = _DENIED.search(plain[: match.start()]) or _DENIED_WITHIN.search(match[0])
-                if not (is_harmless or is_denied):
+                before = plain[: match.start()]
+                if sign in _NEGATED_SIGNS:
+                    is_none = bool(_DENIED_CLOSELY.search(before))
+                else:
+                    is_denied = _DENIED.search(before) or _DENIED_WITHIN.search(match[0])
+                    is_none = bool(is_denied) or _is_harmless(sentence)
+                if not is_none:
                     return sign
         return None
+
+    def is_denied(self, text: str) -> bool:
+        """Tell whether `text` speaks of signs, but only to deny them or to tell of another time or person."""
+        plain = _plain(text)
+        speaks = _is_past(plain) or any(pattern.search(plain) for _, pattern in self._patterns)
+        return speaks and self.find(text) is None
+
+
+def _is_harmless(sentence: str) -> bool:
+    """Tell whether a sentence asks in general, or tells of another time or of another person's past."""
+    return _is_past(sentence) or bool(_GENERAL.match(sentence) and not _NOW.search(sentence))
+
+
+def _is_past(sentence: str) -> bool:
+    is_told_of = _LONG_AGO.search(sentence) or _TOLD_OF_OTHERS.search(sentence)
+    return bool(is_told_of) and not _NOW.search(sentence)
 
 
 def _sentence_around(text: str, match: re.Match[str]) -> str:
@@ -77,7 +112,10 @@ def _sentence_around(text: str, match: re.Match[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"['’`]", "", text.lower())).strip()
+    letters = "".join(
+        character for character in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(character)
+    )
+    return re.sub(r"\s+", " ", re.sub(r"['’`]", "", letters)).strip()
 
 
 def _expanded(pattern: str, words: dict[str, str]) -> str:

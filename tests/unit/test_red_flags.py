@@ -34,6 +34,17 @@ def red_flags() -> RedFlags:
         ("the pain is unbearable", "unbearable"),
         ("there is a gap above my kneecap", "torn"),
         ("should I call an ambulance", "emergency said outright"),
+        ("EMERGENCY!!", "emergency said outright"),
+        ("9-1-1", "emergency said outright"),
+        ("my partner threatened to hurt me, I'm not safe at home", "violence"),
+        ("my knee aches, and I have lost weight for no reason", "wasting"),
+        ("night sweats and a painful knee", "wasting"),
+        ("my shin feels broken", "broken bone"),
+        ("our neighbor collapsed", "chest and breathing"),
+        ("No sé qué hacer, quiero morir", "in Spanish"),
+        ("mi hija no puede caminar", "in Spanish"),
+        ("me caí y tengo la pierna hinchada", "in Spanish"),
+        ("Tengo dolor en el pecho", "in Spanish"),
     ],
 )
 def test_each_sign_is_found(red_flags: RedFlags, text: str, sign: str) -> None:
@@ -125,3 +136,74 @@ def test_a_harmless_message_is_none(red_flags: RedFlags, text: str) -> None:
 )
 def test_a_sign_of_today_beside_a_word_of_the_past_is_found(red_flags: RedFlags, text: str) -> None:
     assert red_flags.find(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what's the point anymore",
+        "I don't see any reason to keep living",
+        "i dont see a reason to go on",
+        "no one would even notice if I died",
+        "nobody would miss me",
+        "life feels pointless",
+        "I have no hope and I want to die",
+        "I wish I had never been born",
+        "I can't go on like this",
+        "I have a knife",
+        "they would all be better off without me",
+        "I'm tired of living",
+        "what is the point of living",
+    ],
+)
+def test_quiet_despair_is_seen(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.find(text) == "self-harm"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what's the point of stretching",
+        "there is no point in going on with running",
+        "I'm not suicidal",
+        "I would never kill myself",
+        "it feels like a knife in my knee",
+        "I have a knife-like pain under the kneecap",
+        "I'm tired of living with knee pain",
+        "I hurt myself playing soccer",
+        "I'm dying to run again",
+        "my wife kicked me in the knee",
+        "do collapsed arches cause runner's knee",
+        "my arches have collapsed",
+        "I can't stand my job",
+        "I can't bend my knee without pain",
+        "the pain is unbearable on stairs",
+        "a friend broke his leg, are clams ok for me",
+        "my dad had a heart attack",
+        "my grandma had a blood clot, could surgery cause that",
+        "(949) 911-1234",
+        "how do I know if it's an emergency",
+        "will losing weight help my knee",
+        "no tengo fiebre, me duele la rodilla",
+        "no me duele el pecho",
+        "hola, me duele la rodilla cuando corro, ¿qué puedo hacer?",
+        "necesito ayuda con mi rodilla",
+    ],
+)
+def test_everyday_words_are_no_emergency(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.find(text) is None
+
+
+@pytest.mark.parametrize("text", ["my grandma can't breathe", "a friend broke his leg, what should I do"])
+def test_the_emergency_of_another_person_is_one(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.find(text)
+
+
+@pytest.mark.parametrize("text", ["I don't have chest pain", "I used to have a numb foot years ago"])
+def test_what_denies_a_sign_or_tells_of_long_ago_is_known(red_flags: RedFlags, text: str) -> None:
+    assert red_flags.is_denied(text)
+
+
+@pytest.mark.parametrize("text", ["I have chest pain", "how is it treated", "my foot went numb today, as it used to"])
+def test_nothing_is_denied_where_no_sign_is_or_one_stands(red_flags: RedFlags, text: str) -> None:
+    assert not red_flags.is_denied(text)
