@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from rasa.core.utils import AvailableEndpoints
 from rasa.shared.constants import DEFAULT_MODELS_PATH
 
-from assistant import logs
+from assistant import engine, logs
 from assistant.startup import MODEL, StartError, check_model, check_port, check_sharing
 from assistant.trackers import create_engine, database_url
 
@@ -22,8 +22,9 @@ class Serving:
 
     @_hook
     def configure_commandline(self, cmdline_arguments: argparse.Namespace) -> None:
-        """Set the logs up and check what the server needs; end the process with one sentence when it cannot serve."""
+        """Set up logs and engine and check what the server needs; end with one sentence when it cannot serve."""
         logs.configure()
+        engine.install()
         if cmdline_arguments.model == DEFAULT_MODELS_PATH:
             cmdline_arguments.model = str(MODEL)
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from rasa.core.policies.memoization import AugmentedMemoizationPolicy, MemoizationPolicy
+from rasa.core.policies.rule_policy import RulePolicy
 from rasa.core.training import load_data
 from rasa.engine.graph import ExecutionContext, GraphSchema
 from rasa.engine.storage.local_model_storage import LocalModelStorage
@@ -25,6 +26,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant.clinic import ROOT
 from assistant.conversation import Conversation
+from assistant.engine import possible_keys
 from assistant.policies import StoryPolicy
 
 DOMAIN = Domain.load(str(ROOT / "domain.yml"))
@@ -156,3 +158,20 @@ def test_it_follows_a_story_after_other_talk(
     tracker = DialogueStateTracker.from_events("rest:ana", events, DOMAIN.slots)
     assert next_action(trained(StoryPolicy), tracker) == "utter_ask_cause_overuse"
     assert next_action(trained(MemoizationPolicy), tracker) is None
+
+
+def test_it_finds_the_rules_that_rasas_own_policy_finds(tmp_path: Path) -> None:
+    config = {**RulePolicy.get_default_config(), "check_for_contradictions": False}
+    storage = LocalModelStorage.create(tmp_path)
+    policy = RulePolicy(config, storage, Resource("rules"), ExecutionContext(GraphSchema({}), "test"))
+    policy.train([*load_data(str(ROOT / "data" / "rules"), DOMAIN), *stories()], DOMAIN)
+    intents, chooser, found = sorted(DOMAIN.intents), random.Random(2), 0
+    for _ in range(300):
+        talk, _ = a_talk(chooser)
+        events = chooser.choice([talk[:-1], talk, [*talk[:-1], asked(chooser.choice(intents))], talk[:1]])
+        states = DialogueStateTracker.from_events("rest:ana", events, DOMAIN.slots).past_states(DOMAIN)
+        for lookup in policy.lookup["rules"], policy.lookup["rules_for_loop_unhappy_path"]:
+            keys = policy._get_possible_keys(lookup, states)
+            assert possible_keys(policy, lookup, states) == keys, [str(event) for event in events]
+            found += bool(keys)
+    assert found > 100
