@@ -1,4 +1,4 @@
-"""How the words of `domain.yml` become an answer: the clinic's details, the source line, and "did you mean"."""
+"""How the words of `domain.yml` become an answer: the clinic's details, the source line, and what fits the message."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 from assistant.clinic import the_clinic
+from assistant.nlu.red_flags import RED_FLAG_INTENT, SIGN_KEY
 
 _SUGGESTIONS = 3
 _LEAST_LIKELY_SUGGESTION = 0.03
@@ -22,6 +23,11 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
     def __init__(self, endpoint_config: EndpointConfig | None = None, domain: Domain | None = None) -> None:
         super().__init__(domain.responses if domain else {})
         self._clinic = the_clinic()
+        self._of_sign = {
+            sign: name
+            for name, variations in self.responses.items()
+            for sign in variations[0].get("metadata", {}).get("signs", [])
+        }
 
     async def generate(
         self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
@@ -32,6 +38,8 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
             "other_condition": _other_condition(understood.get("entities", [])),
             **kwargs,
         }
+        if utter_action == f"utter_{RED_FLAG_INTENT}":
+            utter_action = self._of_sign.get(understood.get(SIGN_KEY), utter_action)
         response = await super().generate(utter_action, tracker, output_channel, **values)
         if response is None:
             return None

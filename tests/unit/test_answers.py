@@ -6,17 +6,19 @@ from typing import Any
 import pytest
 import yaml
 from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant.clinic import ROOT, the_clinic
 from assistant.nlu.decision import ARTICLE_INTENTS
+from assistant.nlu.red_flags import RED_FLAGS_FILE, SIGN_KEY
 from assistant.responses import ClinicResponses
 
 ARTICLE = ROOT.parent / "shared" / "article.txt"
 LONGEST_ANSWER = 600
 LONGEST_COPY = 8
 # What code fills in: assistant/responses.py the first, the action server the others.
-FILLED_BY_CODE = {"other_condition", "summary", "reference", "when_answered", "next_open_day"}
+FILLED_BY_CODE = {"other_condition", "summary", "reference", "when_answered", "next_open_day", "noted", "ending"}
 
 DOMAIN: dict[str, Any] = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
 RESPONSES: dict[str, dict[str, Any]] = {name: words[0] for name, words in DOMAIN["responses"].items()}
@@ -330,3 +332,51 @@ def test_every_intent_is_answered_somewhere() -> None:
     # Rasa itself answers `restart`; the form alone hears the other two.
     unanswered = set(DOMAIN["intents"]) - set(re.findall(r"intent: (\w+)", rules_and_stories))
     assert unanswered <= {"restart", "inform", "change_answer"}
+
+
+async def care_now(responses: ClinicResponses, sign: str | None) -> str:
+    """Return what is said to a sign of an emergency."""
+    message = UserUttered("help", parse_data={SIGN_KEY: sign} if sign else {})
+    tracker = DialogueStateTracker.from_events("rest:1", [message])
+    response = await responses.generate("utter_report_red_flag", tracker, "rest")
+    assert response
+    return response["text"]
+
+
+@pytest.mark.parametrize("sign", ["chest and breathing", "stroke", "allergy or overdose"])
+async def test_a_threat_to_life_is_told_to_call_at_once(responses: ClinicResponses, sign: str) -> None:
+    text = await care_now(responses, sign)
+    assert text.startswith(f"Please call {the_clinic().emergency_number} now.")
+    assert "leg" not in text
+
+
+async def test_self_harm_is_answered_with_the_crisis_line_first(responses: ClinicResponses) -> None:
+    text = await care_now(responses, "self-harm")
+    crisis_line, emergency_number = the_clinic().crisis_line, the_clinic().emergency_number
+    assert text.index(crisis_line) < text.index(emergency_number)
+    assert not re.search(r"\bleg\b|severe|clinic", text)
+    assert the_clinic().phone not in text
+
+
+async def test_an_emergency_in_spanish_is_answered_in_it(responses: ClinicResponses) -> None:
+    text = await care_now(responses, "in Spanish")
+    assert "llame al" in text
+    assert {the_clinic().crisis_line, the_clinic().emergency_number} <= set(re.findall(r"\d+", text))
+
+
+@pytest.mark.parametrize("sign", [None, "locked"])
+async def test_any_other_emergency_is_told_where_care_is(responses: ClinicResponses, sign: str | None) -> None:
+    assert "urgent care or emergency department" in await care_now(responses, sign)
+
+
+def test_signs_that_words_are_for_exist() -> None:
+    signs = yaml.safe_load(RED_FLAGS_FILE.read_text(encoding="utf-8"))["signs"]
+    named = [sign for words in RESPONSES.values() for sign in words.get("metadata", {}).get("signs", [])]
+    assert named
+    assert set(named) <= set(signs)
+    assert len(set(named)) == len(named)
+
+
+def test_other_languages_get_the_emergency_numbers_before_the_clinic() -> None:
+    text = RESPONSES["utter_speak_other_language"]["text"]
+    assert text.index("{emergency_number}") < text.index("{crisis_line}") < text.index("{clinic_phone}")
