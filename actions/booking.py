@@ -238,7 +238,8 @@ class _Turn:
 
     def _told(self, with_faults: bool = True) -> dict[str, Any]:
         """Return the slots of every detail that the message surely holds; say why others will not do."""
-        details = extract(self._text, self._clinic, self._now)
+        asks_to_book = self._intent == "book_appointment"
+        details = extract(self._text, self._clinic, self._now, asks_to_book)
         if with_faults:
             for fault in details.faults.values():
                 self._say(f"utter_booking_{fault.reason}", **fault.values)

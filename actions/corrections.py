@@ -113,12 +113,14 @@ def correct(text: str, current: Details, clinic: Clinic, now: datetime.datetime)
         if name:
             return replace(current, name=name)
     taken = extract(said, clinic, now)
-    for fault in taken.faults.values():
-        raise fault
+    for field, fault in taken.faults.items():
+        # A day that will not do by itself may in the week that was agreed.
+        if field != "time" or not current.time:
+            raise fault
     update: dict[str, Any] = {key: value for key in FIELDS if (value := getattr(taken, key)) is not None}
     if contacts and not _NAME_GIVEN.search(said):
         update.pop("name", None)
-    if "time" in update or not (update or is_about_health(said) or is_question(said)):
+    if "time" in update or "time" in taken.faults or not (update or is_about_health(said) or is_question(said)):
         moved = _correct_time(said, current, clinic, now)
         if moved:
             update["time"] = moved

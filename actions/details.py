@@ -49,6 +49,13 @@ _NEW = re.compile(
     r"|\bno,?\s+(?:i\s+)?have(?:n['’]?t|\s+not)\b|\bnon-?patient\b",
     re.IGNORECASE,
 )
+_WISH = re.compile(
+    r"\b(?:book\w*|appointments?|visits?|schedul\w+|slots?|openings?|come|get\s+in|be\s+seen|see\s+(?:someone|somebody|you|an?))\b",
+    re.IGNORECASE,
+)
+_OF_THE_PAST = re.compile(
+    r"\b(?:since|ago|started|began|happened|fell|had|was|were|been|hurt\s+(?:it|my))\b", re.IGNORECASE
+)
 _BARE_PATIENT = re.compile(
     rf"^{GREETING}(?:(?:i['’]?m|i\s+am|it['’]?s|it\s+is|as)\s+)?(?:actually\s+)?(?:an?\s+|the\s+|my\s+|brand\s+)*"
     r"(?:new|newbie|new\s+here|new\s+to\s+(?:the\s+clinic|you(?:\s+guys)?)|returning|regular|existing"
@@ -109,11 +116,14 @@ def parse_reason(text: str) -> str:
     return words
 
 
-def extract(text: str, clinic: Clinic, now: datetime.datetime) -> Details:
+def extract(text: str, clinic: Clinic, now: datetime.datetime, asks_to_book: bool = False) -> Details:
     """Take what one message tells of a booking, several things at once; nothing is guessed.
 
     A bare name counts only beside a contact, or written as one beside a time.
     What is recognised and cannot be taken ("sunday") stands in `faults`.
+
+    Args:
+        asks_to_book: the message asks for a visit, so that a day beside that wish is part of it, whatever else is told.
     """
     try:
         whole = written_digits(tidy(text, LONGEST_MESSAGE))
@@ -133,10 +143,12 @@ def extract(text: str, clinic: Clinic, now: datetime.datetime) -> Details:
         faults["contact"] = DetailError("email_malformed")
     elif PHONE_LIKE.search(whole) and not times.pieces(whole):
         faults["contact"] = DetailError("phone_impossible")
-    if not contacts and (is_question(whole) or is_about_health(whole) or _LEAVING.search(whole)):
+    if not (contacts or asks_to_book) and (is_question(whole) or is_about_health(whole) or _LEAVING.search(whole)):
         return Details()
     spoken: list[str] = []
     left = [_take_patient(segment, found) for segment in _segments(masked)]
+    if asks_to_book:
+        left = [_take_wish(segment, spoken) for segment in left]
     left = [_take_time(segment, found, spoken, sure=bool(contacts)) for segment in left if segment]
     beside = bool(contacts or spoken or "patient" in found)
     names: list[str] = []
@@ -145,7 +157,7 @@ def extract(text: str, clinic: Clinic, now: datetime.datetime) -> Details:
         name = _name_in(segment, sure=bool(contacts), beside=beside)
         (names if name else others).append(name or segment)
     # A message that mostly tells something else is a story or a question, in which a day is no wish.
-    if not contacts and len(times.rest(" ".join(others), []).split()) > _MOST_OTHER_WORDS:
+    if not (contacts or asks_to_book) and len(times.rest(" ".join(others), []).split()) > _MOST_OTHER_WORDS:
         return Details()
     if names:
         found.setdefault("name", names[0])
@@ -166,7 +178,8 @@ def is_patient(text: str) -> bool:
 def _segments(text: str) -> list[str]:
     """Return the parts of a message that stand for themselves."""
     parts = re.split(
-        r"\n+|[,;!]+|(?<=\D)\.(?=\s|$)|\s[/|–—-]\s|\s+(?:and|so|but)\s+(?=(?:my|i|i['’]m|the|call|reach|new|returning)\b)",
+        r"\n+|[,;!]+|(?<=\D)\.(?=\s|$)|\s[/|–—-]\s|\s+(?:and|so|but)\s+(?=(?:my|i|i['’]m|can|could|the|call|reach|new|returning)\b)"
+        r"|\s+because\s+",
         text,
     )
     return [part.strip(" .:-/()") for part in parts if part and part.strip(" .:-/()")]
@@ -182,6 +195,16 @@ def _take_patient(segment: str, found: dict[str, Any]) -> str:
         found.setdefault("patient", "new" if inside.group(1).lower() == "new" else "returning")
         return f"{segment[: inside.start()]} {segment[inside.end() :]}".strip()
     return segment
+
+
+def _take_wish(segment: str, spoken: list[str]) -> str:
+    """Take the time of a visit that a segment asks for into `spoken`; return what is left of it."""
+    respelt = times.respell(segment)
+    pieces = [piece for piece in times.pieces(respelt) if piece.kind != "greeting"]
+    if not (times.says_when(pieces) and _WISH.search(segment)) or _OF_THE_PAST.search(segment):
+        return segment
+    spoken.append(respelt[pieces[0].start : pieces[-1].end])
+    return ""
 
 
 def _take_time(segment: str, found: dict[str, Any], spoken: list[str], sure: bool) -> str:

@@ -296,16 +296,29 @@ def move(text: str, current: Preference, clinic: Clinic, now: datetime.datetime)
     if has_day == has_hour:
         return parse_time(words, clinic, now)
     if has_day:
-        kept = [piece for piece in before if piece.kind in _HOUR_KINDS]
-        parts = [piece.words for piece in found] + [piece.words for piece in kept]
+        day = _counted_from(current.day, found, now.astimezone(clinic.zone).date())
+        days = [piece.words for piece in found]
+        hours = [piece.words for piece in before if piece.kind in _HOUR_KINDS]
     else:
+        day = current.day
         days = [piece.words for piece in before if piece.kind in _DAY_KINDS]
-        parts = ([current.day.isoformat()] if current.day else days) + [piece.words for piece in found]
-    settled = parse_time(" ".join(parts), clinic, now)
-    if has_day or not current.day:
-        return settled
-    shown = " ".join([in_words(current.day), *(piece.words for piece in found)])
-    return settled.copy(update={"words": shown})
+        hours = [piece.words for piece in found]
+    settled = parse_time(" ".join([day.isoformat() if day else " ".join(days), *hours]), clinic, now)
+    return settled.copy(update={"words": " ".join([in_words(day), *hours])}) if day else settled
+
+
+def _counted_from(day: datetime.date | None, found: list[Piece], today: datetime.date) -> datetime.date | None:
+    """Return the date that "thursday" or "the week after" means where `day` was agreed; None where it means its own."""
+    if day is None or len(found) != 1:
+        return None
+    words = found[0].words.lower()
+    if words in {"the week after", "following week"}:
+        return day + datetime.timedelta(weeks=1)
+    named = _weekdays(words) if re.fullmatch(rf"(?:on\s+)?{_DAY}", words) else set()
+    if not named:
+        return None
+    moved = day + datetime.timedelta(days=named.pop() - day.weekday())
+    return moved if moved > today else None
 
 
 def recheck(preference: Preference, clinic: Clinic, now: datetime.datetime) -> None:

@@ -207,3 +207,15 @@ async def test_a_name_is_taken_before_anything_else_it_may_be(text: str, intent:
 async def test_what_only_looks_like_a_name_is_none(text: str, intent: str) -> None:
     slots, _ = await turn(text, "booking_name", intent, confidence=0.95)
     assert "booking_name" not in slots
+
+
+async def test_the_first_message_may_name_the_day_and_it_is_said_back() -> None:
+    slots, spoken = await turn("book a visit for friday at 10am for my knee", None, "book_appointment")
+    assert slots["booking_time"]["words"] == "friday at 10am"
+    assert spoken == ["utter_booking_intro", "utter_booking_noted"]
+
+
+async def test_a_day_of_the_first_message_that_will_not_do_is_said_at_once() -> None:
+    slots, spoken = await turn("can I come in on sunday?", None, "book_appointment")
+    assert "booking_time" not in slots
+    assert spoken == ["utter_booking_intro", "utter_booking_time_closed"]

@@ -645,6 +645,26 @@ def test_several_answers_in_one_message_are_taken_at_once(text: str, found: dict
     assert shown(extract(text, CLINIC, NOW)) == found
 
 
+ASKED_FOR = {
+    "book a visit for friday at 10am for my knee": "friday at 10am",
+    "hi, I'd like to book for Friday at 10": "Friday at 10",
+    "I need to see someone tomorrow morning": "tomorrow morning",
+    "can I come in tomorrow at 9?": "tomorrow at 9",
+    "Can I get an appointment for my son next Friday?": "next Friday",
+    "what are the symptoms and can I book for tuesday": "tuesday",
+    "book a visit": None,
+    "I fell on tuesday, can I book a visit?": None,
+    "book a visit because my knee has hurt since tuesday": None,
+    "I need an appointment, my knee hurts in the morning": None,
+    "how do I book": None,
+}
+
+
+@pytest.mark.parametrize(("text", "time"), ASKED_FOR.items())
+def test_a_day_beside_the_wish_for_a_visit_is_taken(text: str, time: str | None) -> None:
+    assert shown(extract(text, CLINIC, NOW, asks_to_book=True)) == ({"time": time} if time else {})
+
+
 def test_a_value_that_is_recognised_and_refused_says_why() -> None:
     found = extract("I'm Ana Ruiz, 949-555-0133, sunday", CLINIC, NOW)
     assert shown(found) == {"name": "Ana Ruiz", "contact": "+19495550133"}
@@ -721,9 +741,11 @@ CORRECTIONS = {
     "the area code is 714": ("contact", "+17145550133"),
     "actually use ana@x.com": ("contact", "ana@x.com"),
     "scratch that number, use 949-555-0180": ("contact", "+19495550180"),
-    "make that friday": ("time", "friday morning"),
-    "wait, not tuesday, wednesday": ("time", "wednesday morning"),
-    "friday doesn't work anymore, try wednesday": ("time", "wednesday morning"),
+    "make that friday": ("time", "Friday, December 4 morning"),
+    "make that next friday": ("time", "next friday morning"),
+    "the week after": ("time", "Monday, December 7 morning"),
+    "wait, not tuesday, wednesday": ("time", "Wednesday, December 2 morning"),
+    "friday doesn't work anymore, try wednesday": ("time", "Wednesday, December 2 morning"),
     "i meant afternoon not morning": ("time", "Monday, November 30 afternoon"),
     "make it 3pm": ("time", "Monday, November 30 3pm"),
     "lets make it 4 instead of 3": ("time", "Monday, November 30 at 4"),
@@ -749,10 +771,27 @@ def test_a_moved_day_keeps_the_hour_and_a_moved_hour_the_day() -> None:
     current = Details(time=parse_time("12/3 at 2:30pm", CLINIC, NOW))
     later = correct("make that friday", current, CLINIC, NOW).time
     assert later
-    assert later.start == datetime.datetime(2026, 11, 27, 14, 30, tzinfo=CLINIC.zone)
+    assert later.start == datetime.datetime(2026, 12, 4, 14, 30, tzinfo=CLINIC.zone)
     earlier = correct("9am instead", current, CLINIC, NOW).time
     assert earlier
     assert earlier.start == datetime.datetime(2026, 12, 3, 9, tzinfo=CLINIC.zone)
+
+
+@pytest.mark.parametrize(
+    ("agreed", "text", "meant"),
+    [
+        ("a week from tuesday after 3", "make that thursday", "12-10"),
+        ("december 4 at 3pm", "the week after", "12-11"),
+        ("december 4 at 3pm", "same day but thursday", "12-03"),
+        ("december 4 at 3pm", "make it december 8", "12-08"),
+        ("friday at 3pm", "monday instead", "11-30"),
+    ],
+)
+def test_another_weekday_is_one_of_the_week_that_was_agreed(agreed: str, text: str, meant: str) -> None:
+    moved = correct(text, Details(time=parse_time(agreed, CLINIC, NOW)), CLINIC, NOW).time
+    assert moved
+    assert moved.day
+    assert f"{moved.day:%m-%d}" == meant
 
 
 def test_a_correction_of_an_address() -> None:
@@ -772,7 +811,7 @@ def test_a_correction_of_an_address() -> None:
         ("yes", "correction_unclear", None),
         ("what causes it", "correction_unclear", None),
         ("make that sunday", "time_closed", None),
-        ("make that thursday", "time_holiday", None),
+        ("make that the 26th", "time_holiday", None),
         ("<b>make that friday</b>", "correction_unclear", None),
     ],
 )
