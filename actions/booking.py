@@ -48,6 +48,9 @@ _FORM_INTENTS = frozenset(
 )
 _SURELY = 0.6
 _FAILURES_BEFORE_HELP = 2
+_FAILURES_BEFORE_LEAVING = 4
+# What these say is answered by the question that the form asks again.
+_ASKED_AGAIN = frozenset({"book_appointment", "greet"})
 _BACK = re.compile(r"\b(go|one|step) back\b|^\W*back\W*$|\bprevious\b", re.IGNORECASE)
 _YES = re.compile(
     r"^\W*(/affirm|y|ye[psa]h?|yes\w*|yup|ya|sure|ok(ay)?|please|send|book (it|that|this)|go (ahead|for it)|correct"
@@ -66,6 +69,8 @@ _DO_NOT_SEND = re.compile(
 _ASKS_ITSELF = frozenset({"utter_booking_correction_unclear", "utter_booking_undecided"})
 _ASKS_TO_SEND = frozenset({"utter_booking_read_back", "utter_booking_undecided"})
 _AGREEING = frozenset({"affirm", "thank", "feedback_positive", "book_appointment"})
+# An agreement to go on, not a yes to "have you been here before?".
+_MAYBE = re.compile(r"^\W*(ok(ay)?|k|sure|fine|alright|all right|go on|of course)\W*$", re.IGNORECASE)
 _THIS_NUMBER = re.compile(
     r"\b(?:this|same|current|my own) (?:number|phone|one)\b|\b(?:writing|texting|messaging|chatting) (?:\w+ )?from\b",
     re.IGNORECASE,
@@ -144,7 +149,9 @@ class _Turn:
     def _understood(self) -> dict[str, Any]:
         if self._intent == _RED_FLAG:
             self._say(f"utter_{_RED_FLAG}")
-            return {"urgent": True} | self._told(with_faults=False) | self._told_beside()
+            told = self._told(with_faults=False) | self._told_beside()
+            # Care comes first: the form must not ask on in the same breath.
+            return {"urgent": True} | told | self._close("paused")
         if self._intent == "delete_my_data":
             return self._close("deleting")
         own = offered_number(self._tracker) if self._requested == _CONTACT else None
@@ -175,6 +182,8 @@ class _Turn:
         """
         if self._requested in _OPTIONAL and _SKIP.search(self._text):
             return {str(self._requested): _NOT_SAID}
+        if self._intent in _ASKED_AGAIN and self._text.startswith("/") and self._requested != _CONFIRMATION:
+            raise DetailError("correction_unclear")
         if self._intent == "change_answer" or self._requested == _CONFIRMATION:
             return self._confirmed_or_corrected(told)
         if self._requested in told:
@@ -203,10 +212,13 @@ class _Turn:
             return _plain(parse_time(self._text, self._clinic, self._now))
         if self._requested == _PATIENT:
             by_word = {"affirm": "returning", "deny": "new"}
-            return by_word.get(self._intent) or parse_patient(self._text)
+            said = None if _MAYBE.search(self._text) else by_word.get(self._intent)
+            return said or parse_patient(self._text)
         if self._intent == "deny":
             return _NOT_SAID
-        return parse_reason(offered_reason(self._tracker, self._responses) if self._intent == "affirm" else self._text)
+        if self._intent == "affirm":
+            return parse_reason(offered_reason(self._tracker) or "")
+        return parse_reason(self._text)
 
     def _confirmed_or_corrected(self, told: dict[str, Any]) -> dict[str, Any]:
         """Return that the request is to be sent, or what the message changes in it.
@@ -272,13 +284,19 @@ class _Turn:
 
     def _in_between(self, told: dict[str, Any]) -> dict[str, Any]:
         """Answer an aside, and keep what the message tells beside it; {} when the message is none."""
+        if self._intent in _ASKED_AGAIN:
+            return told | {"booking_failures": 0}
         if not self._is_aside():
             return {}
+        if self._intent == "goodbye":
+            return told | self._close("stopped")
         self._say(f"utter_{self._intent}")
         return told | {"booking_failures": 0}
 
     def _failed(self, error: DetailError) -> dict[str, Any]:
         failures = int(self._tracker.get_slot("booking_failures") or 0) + 1
+        if failures >= _FAILURES_BEFORE_LEAVING:
+            return self._close("stopped")
         self._say(f"utter_booking_{error.reason}", **error.values)
         if failures == _FAILURES_BEFORE_HELP:
             self._say("utter_booking_help")
@@ -321,8 +339,9 @@ class AskBookingReason(Action):
         return f"action_ask_{_REASON}"
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
-        reason = offered_reason(tracker, domain.get("responses", {}))
-        buttons = [{"title": reason, "payload": reason}, {"title": "Skip", "payload": "skip"}]
+        reason = offered_reason(tracker)
+        buttons = [{"title": reason, "payload": reason}] if reason else []
+        buttons.append({"title": "Skip", "payload": "skip"})
         dispatcher.utter_message(response="utter_booking_reason", buttons=buttons)
         return []
 
@@ -426,8 +445,10 @@ def offered_number(tracker: Tracker) -> Contact | None:
         return None
 
 
-def offered_reason(tracker: Tracker, responses: dict[str, Any]) -> str:
-    """Return what the visit may be about: the topics of the answers given so far."""
+def offered_reason(tracker: Tracker) -> str | None:
+    """Return what the visit may be about: the topics of the answers given so far; None after a sign of an emergency."""
+    if tracker.get_slot("urgent"):
+        return None
     topics: dict[str, None] = {}
     for event in tracker.events:
         if event.get("event") == "bot":

@@ -40,9 +40,10 @@ _RETURNING = re.compile(
     r"\bnot\s+(?:a\s+)?new\b|\breturning\b|\b(?:existing|current|old|former|previous|regular)\s+patient\b"
     r"|\b(?:been|was|came|come|visited|went|seen)\b[^,;.!?]*\b(?:before|last\s+(?:year|summer|winter|spring|fall|month)|again)\b"
     r"|\b(?:was|am|i['’]?m)\s+(?:already\s+)?a\s+patient\b|\balready\s+a\s+patient\b|\bsecond\s+time\b"
-    r"|\bused\s+to\s+(?:go|come)\b|\bi\s+saw\s+\w+\s+before\b|\bbeen\s+(?:there|here|in)\b|\bcame\s+in\b",
+    r"|\bused\s+to\s+(?:go|come)\b|\bi\s+saw\s+\w+\s+before\b|\b(?:been|was)\s+(?:there|here|in)\b|\bcame\s+in\b",
     re.IGNORECASE,
 )
+_AGO = re.compile(r"\bago\b|^\W*(?:yeah|yep|yes)\W+\w", re.IGNORECASE)
 _NEW = re.compile(
     r"\bnew(?:bie)?\b|\bfirst[\s-](?:time(?:r)?|visit|appointment)\b|\bnever\s+(?:been|seen|visited|come|was)\b"
     r"|\b(?:have|has|am|was|i['’]ve)(?:n['’]?t|\s+not)\s+(?:been|visited|come)\b|\bhaven['’]?t\s+been\b|\bnot\s+(?:been|returning|yet)\b"
@@ -99,6 +100,8 @@ def parse_patient(text: str) -> Patient:
         return "returning"
     if _NEW.search(whole):
         return "new"
+    if _AGO.search(whole) and not is_about_health(whole):
+        return "returning"
     if _RETURNING.search(whole) or re.fullmatch(r"\W*(?:regular|existing|repeat)\W*", whole, re.IGNORECASE):
         return "returning"
     raise DetailError("patient_unclear")

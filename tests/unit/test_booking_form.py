@@ -8,7 +8,7 @@ import yaml
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.booking import SLOTS, AskBookingConfirmation, ValidateBookingForm
+from actions.booking import SLOTS, AskBookingConfirmation, AskBookingReason, ValidateBookingForm
 from assistant.clinic import ROOT
 from tests.samples import CLINIC, NOW
 
@@ -219,3 +219,70 @@ async def test_a_day_of_the_first_message_that_will_not_do_is_said_at_once() -> 
     slots, spoken = await turn("can I come in on sunday?", None, "book_appointment")
     assert "booking_time" not in slots
     assert spoken == ["utter_booking_intro", "utter_booking_time_closed"]
+
+
+@pytest.mark.parametrize("requested", SLOTS)
+async def test_after_an_emergency_the_form_does_not_ask_on(requested: str) -> None:
+    slots, spoken = await turn("my calf is swollen and I can't breathe", requested, "report_red_flag")
+    assert slots == {"urgent": True, "booking_status": "paused", "requested_slot": None}
+    assert spoken == ["utter_report_red_flag"]
+
+
+async def test_an_emergency_keeps_what_is_told_beside_it() -> None:
+    slots, _ = await turn("any weekday morning, also my chest hurts", "booking_time", "report_red_flag")
+    assert slots["booking_time"]["words"] == "any weekday morning"
+
+
+async def test_no_reason_is_offered_after_an_emergency() -> None:
+    for urgent, titles in ((True, ["Skip"]), (False, ["Runner's knee", "Skip"])):
+        tracker = Tracker("rest:1", {"urgent": urgent}, {}, [], False, None, {}, None)
+        dispatcher = CollectingDispatcher()
+        await AskBookingReason().run(dispatcher, tracker, DOMAIN)
+        assert [button["title"] for button in dispatcher.messages[0]["buttons"]] == titles
+    slots, spoken = await turn("yes", "booking_reason", "affirm", urgent=True)
+    assert (slots, spoken) == ({"booking_failures": 1}, ["utter_booking_reason_unclear"])
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "patient"),
+    [
+        ("yes", "affirm", "returning"),
+        ("I think so", "affirm", "returning"),
+        ("ok", "affirm", None),
+        ("sure", "affirm", None),
+        ("no", "deny", "new"),
+        ("yeah a long time ago", "inform", "returning"),
+    ],
+)
+async def test_only_a_yes_or_no_says_whether_one_has_been_there(text: str, intent: str, patient: str | None) -> None:
+    slots, _ = await turn(text, "booking_patient", intent)
+    assert slots.get("booking_patient") == patient
+
+
+@pytest.mark.parametrize("requested", SLOTS)
+@pytest.mark.parametrize("text", ["/book_appointment", "Book a visit"])
+async def test_a_wish_for_a_visit_is_no_fault_while_one_is_booked(requested: str, text: str) -> None:
+    if requested == "booking_reason" and not text.startswith("/"):
+        return
+    slots, spoken = await turn(text, requested, "book_appointment", READ_BACK, booking_failures=1)
+    assert (slots, spoken) == ({"booking_failures": 0}, [])
+
+
+@pytest.mark.parametrize("requested", ["booking_name", "booking_contact", "booking_confirmation"])
+async def test_a_goodbye_leaves_the_form(requested: str) -> None:
+    slots, spoken = await turn("bye", requested, "goodbye")
+    assert (slots, spoken) == ({"booking_status": "stopped", "requested_slot": None}, [])
+
+
+async def test_the_form_gives_up_after_the_fourth_failure() -> None:
+    said = []
+    for failures in range(4):
+        slots, spoken = await turn("555-01", "booking_contact", booking_failures=failures)
+        said.append(spoken)
+    assert said == [
+        ["utter_booking_contact_unclear"],
+        ["utter_booking_contact_unclear", "utter_booking_help"],
+        ["utter_booking_contact_unclear", "utter_booking_call"],
+        [],
+    ]
+    assert slots == {"booking_status": "stopped", "requested_slot": None}

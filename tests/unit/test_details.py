@@ -573,13 +573,23 @@ def test_new_patients(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["returning", "existing patient", "been there before", "i was a patient in 2019", "not new", "came in last summer"],
+    [
+        "yeah a long time ago",
+        "I was there 2 years ago",
+        "a while ago",
+        "returning",
+        "existing patient",
+        "been there before",
+        "i was a patient in 2019",
+        "not new",
+        "came in last summer",
+    ],
 )
 def test_returning_patients(text: str) -> None:
     assert parse_patient(text) == "returning"
 
 
-@pytest.mark.parametrize("text", ["yes", "no", "what is a new injury?", "banana", ""])
+@pytest.mark.parametrize("text", ["yes", "no", "what is a new injury?", "my knee hurt years ago", "banana", "ok", ""])
 def test_neither_new_nor_returning(text: str) -> None:
     assert reason(parse_patient, text) == "patient_unclear"
 
