@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, INTENT_RANKING_KEY, PREDICTED_CONFIDENCE_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -65,6 +66,7 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
             sublinear_tf=True,
             dtype=np.float32,
         )
+        self._analyzers = [(vectorizer, vectorizer.build_analyzer()) for vectorizer in (self._ngrams, self._words)]
         self._intents: list[str] = []
         self._model: SoftmaxRegression
 
@@ -111,9 +113,21 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
 
     def _tf_idf(self, texts: list[str]) -> csr_matrix:
         """Return the weighted tf-idf of each text: float32, (texts, n-grams + words)."""
-        ngrams = self._ngrams.transform(texts) * self._config["ngram_weight"]
-        words = self._words.transform(texts) * self._config["word_weight"]
-        return hstack([ngrams, words], format="csr", dtype=np.float32)
+        rows = [self._row(text) for text in texts]
+        columns, values = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+        ends = np.cumsum([0, *(len(row) for row, _ in rows)])
+        width = len(self._ngrams.vocabulary_) + len(self._words.vocabulary_)
+        return csr_matrix((values, columns, ends), shape=(len(texts), width))
+
+    def _row(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the columns in which a text has a weighted tf-idf, and these."""
+        (ngrams, of_ngrams), (words, of_words) = (
+            _term_weights(vectorizer, analyze(text)) for vectorizer, analyze in self._analyzers
+        )
+        return (
+            np.concatenate([ngrams, words + len(self._ngrams.vocabulary_)]),
+            np.concatenate([of_ngrams * self._config["ngram_weight"], of_words * self._config["word_weight"]]),
+        )
 
     def _ranking(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
         order = np.argsort(-probabilities)
@@ -167,3 +181,15 @@ def _vector(message: Message) -> np.ndarray:
     if sentence is None:
         raise ValueError("SentenceClassifier needs SentenceFeaturizer before it in config.yml.")
     return sentence.features
+
+
+def _term_weights(vectorizer: TfidfVectorizer, terms: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns and values, int32 and float32, of what `transform` makes of the terms of one text.
+
+    For a single message, `transform` spends most of its time on checks.
+    """
+    counts = Counter(map(vectorizer.vocabulary_.get, terms))
+    counts.pop(None, None)
+    columns = np.array([*counts], dtype=np.int32)
+    values = (1 + np.log(np.array([*counts.values()], dtype=np.float32))) * vectorizer.idf_[columns]
+    return columns, (values / (np.linalg.norm(values) or 1)).astype(np.float32)
