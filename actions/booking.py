@@ -400,7 +400,8 @@ class HandOffBooking(Action):
             response="utter_booking_sent", reference=show_reference(reference), when_answered=self._when_answered()
         )
         cleared = [*SLOTS, "booking_own_number", "booking_intention", "booking_failures", "urgent"]
-        return [*(SlotSet(name) for name in cleared), SlotSet("booking_status", "sent")]
+        kept = [SlotSet("booking_status", "sent"), SlotSet("booking_reference", show_reference(reference))]
+        return [*(SlotSet(name) for name in cleared), *kept]
 
     def _when_answered(self) -> str:
         now = self._clock()
