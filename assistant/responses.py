@@ -1,5 +1,6 @@
 """How the words of `domain.yml` become an answer: the clinic's details, the source line, and what fits the message."""
 
+import re
 from typing import Any
 
 from rasa.core.nlg import TemplatedNaturalLanguageGenerator
@@ -11,10 +12,13 @@ from assistant.clinic import the_clinic
 from assistant.nlu.red_flags import RED_FLAG_INTENT, SIGN_KEY
 
 _SUGGESTIONS = 3
-_LEAST_LIKELY_SUGGESTION = 0.03
-# Offered where nothing was likely.
-_USUAL_TOPICS = ("ask_symptoms", "ask_treatments")
+_LEAST_LIKELY_SUGGESTION = 0.1
 _SOMETHING_ELSE = {"title": "Something else", "payload": "/ask_help"}
+_REACHING = re.compile(
+    r"^(?!.*\b(costs?|prices?|pay\w*|insurance|copay|bill\w*)\b).*\b(hours?|open|opens|opening|close[sd]?|closing|weekends?|(mon|tues|wednes|thurs|fri|satur|sun)days?|holidays?|phone"
+    r"|telephone|number|call you|reach you|contact|e-?mail|web ?(site|page)|online)\b",
+    re.IGNORECASE,
+)
 
 
 class ClinicResponses(TemplatedNaturalLanguageGenerator):
@@ -38,8 +42,8 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
             "other_condition": _other_condition(understood.get("entities", [])),
             **kwargs,
         }
-        if utter_action == f"utter_{RED_FLAG_INTENT}":
-            utter_action = self._of_sign.get(understood.get(SIGN_KEY), utter_action)
+        suggestions = self._suggestions(understood.get("intent_ranking", []))
+        utter_action = self._fitting(utter_action, tracker, understood, suggestions)
         response = await super().generate(utter_action, tracker, output_channel, **values)
         if response is None:
             return None
@@ -47,16 +51,31 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         if section:
             response["text"] += f"\nSource: “{section}”, reviewed by {self._clinic.article.reviewer}."
         if utter_action == "utter_did_you_mean":
-            response["buttons"] = [*self._suggestions(understood.get("intent_ranking", [])), _SOMETHING_ELSE]
+            response["buttons"] = [*suggestions, _SOMETHING_ELSE]
         return response
 
+    def _fitting(
+        self,
+        utter_action: str,
+        tracker: DialogueStateTracker,
+        understood: dict[str, Any],
+        suggestions: list[dict[str, str]],
+    ) -> str:
+        """Return the response that says what `utter_action` stands for in the words that fit the message."""
+        if utter_action == f"utter_{RED_FLAG_INTENT}":
+            return self._of_sign.get(understood.get(SIGN_KEY, ""), utter_action)
+        if utter_action == "utter_ask_booking_status" and tracker.get_slot("booking_reference"):
+            return "utter_booking_kept"
+        if utter_action == "utter_ask_clinic_admin" and _REACHING.search(understood.get("text") or ""):
+            return "utter_clinic_contact"
+        if utter_action == "utter_did_you_mean" and not suggestions:
+            return "utter_not_understood"
+        return utter_action
+
     def _suggestions(self, ranking: list[dict[str, Any]]) -> list[dict[str, str]]:
-        """Return buttons for the likeliest topics, or else the usual ones, in the words of their metadata."""
+        """Return buttons for the likely topics, in the words of their metadata."""
         likely = [candidate["name"] for candidate in ranking if candidate["confidence"] >= _LEAST_LIKELY_SUGGESTION]
         topics = {intent: topic for intent in likely if (topic := self._topic(intent))}
-        for intent in _USUAL_TOPICS:
-            if len(topics) < len(_USUAL_TOPICS):
-                topics[intent] = self._topic(intent) or intent
         return [{"title": topic, "payload": f"/{intent}"} for intent, topic in topics.items()][:_SUGGESTIONS]
 
     def _topic(self, intent: str) -> str | None:

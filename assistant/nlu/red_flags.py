@@ -33,8 +33,8 @@ _DENIED_CLOSELY = re.compile(
     r"|havent|wont|wouldnt|neither|nor|zero)\b(?:(?!\b(?:but|and|so|because|or i)\b)[^.,;!?]){0,25}$"
 )
 _DENIED_WITHIN = re.compile(
-    r"\b(no(?! (feeling|movement|reason|\w+ reason|longer|control))|isnt|arent|wasnt|hasnt|havent|without(?! (trying|meaning))"
-    r"|not(?! (able|stop|bear|breathing)))\b"
+    r"\b(no(?! (feeling|movement|reason|\w+ reason|longer|control))|isnt(?! where)|arent|wasnt|hasnt|havent|without(?! (trying|meaning))"
+    r"|not(?! (able|stop|bear|breathing|where)))\b"
 )
 # Patterns of these signs hold the negations that are part of them.
 _NEGATED_SIGNS = frozenset({"self-harm", "violence", "in Spanish"})

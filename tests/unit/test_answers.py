@@ -7,6 +7,7 @@ import pytest
 import yaml
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import UserUttered
+from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant.clinic import ROOT, the_clinic
@@ -18,7 +19,16 @@ ARTICLE = ROOT.parent / "shared" / "article.txt"
 LONGEST_ANSWER = 600
 LONGEST_COPY = 8
 # What code fills in: assistant/responses.py the first, the action server the others.
-FILLED_BY_CODE = {"other_condition", "summary", "reference", "when_answered", "next_open_day", "noted", "ending"}
+FILLED_BY_CODE = {
+    "other_condition",
+    "summary",
+    "reference",
+    "when_answered",
+    "next_open_day",
+    "noted",
+    "ending",
+    "booking_reference",
+}
 
 DOMAIN: dict[str, Any] = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
 RESPONSES: dict[str, dict[str, Any]] = {name: words[0] for name, words in DOMAIN["responses"].items()}
@@ -182,6 +192,7 @@ FACTS: dict[str, tuple[str, list[str]]] = {
             r"rest may be the best thing",
             r"professional check you before you start any stretch or exercise",
             r"does not get worse",
+            r"the article does not say how to do them, how often, or which to avoid",
         ],
     ),
     "ask_activity_modification": (
@@ -380,3 +391,54 @@ def test_signs_that_words_are_for_exist() -> None:
 def test_other_languages_get_the_emergency_numbers_before_the_clinic() -> None:
     text = RESPONSES["utter_speak_other_language"]["text"]
     assert text.index("{emergency_number}") < text.index("{crisis_line}") < text.index("{clinic_phone}")
+
+
+async def told(
+    responses: ClinicResponses, name: str, text: str, ranking: dict[str, float] | None = None, **slots: str
+) -> dict[str, Any]:
+    """Return what a response becomes after a message."""
+    ranked = [{"name": intent, "confidence": confidence} for intent, confidence in (ranking or {}).items()]
+    message = UserUttered(text, parse_data={"text": text, "intent_ranking": ranked})
+    known = [AnySlot(slot, initial_value=value, mappings=[]) for slot, value in slots.items()]
+    tracker = DialogueStateTracker.from_events("rest:1", [message], slots=known)
+    response = await responses.generate(name, tracker, "rest")
+    assert response
+    return response
+
+
+async def test_a_question_about_a_request_is_answered_by_what_was_sent(responses: ClinicResponses) -> None:
+    sent = await told(responses, "utter_ask_booking_status", "did it go through", booking_reference="PXC-4CM")
+    assert "PXC-4CM" in sent["text"]
+    assert the_clinic().phone in sent["text"]
+    assert "not sent a request" in (await told(responses, "utter_ask_booking_status", "did it go through"))["text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ("what are your hours", True),
+        ("are you open on Friday?", True),
+        ("what's your phone number", True),
+        ("is there an online booking page", True),
+        ("do you take Blue Cross", False),
+        ("how much does a visit cost", False),
+        ("can I pay online", False),
+    ],
+)
+async def test_what_the_clinic_file_holds_is_told_first(responses: ClinicResponses, text: str, is_told: bool) -> None:
+    words = (await told(responses, "utter_ask_clinic_admin", text))["text"]
+    assert words.startswith(the_clinic().hours_in_words()) is is_told
+    assert the_clinic().phone in words
+
+
+async def test_only_likely_topics_are_offered(responses: ClinicResponses) -> None:
+    ranking = {"ask_causes": 0.4, "out_of_scope": 0.3, "ask_symptoms": 0.12, "ask_treatments": 0.04}
+    likely = await told(responses, "utter_did_you_mean", "hm", ranking)
+    assert [button["payload"] for button in likely["buttons"]] == ["/ask_causes", "/ask_symptoms", "/ask_help"]
+    unlikely = await told(responses, "utter_did_you_mean", "hm", {"out_of_scope": 0.4, "ask_treatments": 0.04})
+    assert [button["payload"] for button in unlikely["buttons"]] == ["/ask_help", "/ask_human"]
+
+
+async def test_no_answer_doubles_the_full_stop_of_the_clinics_name(responses: ClinicResponses) -> None:
+    for name in RESPONSES:
+        assert ".." not in (await shown(responses, name))["text"], name

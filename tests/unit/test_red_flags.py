@@ -18,6 +18,7 @@ def red_flags() -> RedFlags:
         ("i can’t stand on it", "cannot bear weight"),
         ("my knee looks deformed", "deformity"),
         ("my kneecap popped out", "kneecap out"),
+        ("my kneecap isn't where it should be", "kneecap out"),
         ("I think I broke my kneecap", "broken bone"),
         ("I got hit by a car and my knee hurts", "bad accident"),
         ("heard a pop and it is swollen like a balloon", "pop and swelling"),
