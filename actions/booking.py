@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import itertools
 import json
 import re
 import uuid
@@ -67,6 +68,7 @@ _DO_NOT_SEND = re.compile(
 )
 # What is said where a question stands already, so that the read-back is not said once more beside it.
 _ASKS_ITSELF = frozenset({"utter_booking_correction_unclear", "utter_booking_undecided"})
+_OFFERS_A_DAY = frozenset(f"utter_booking_time_{reason}" for reason in ("past", "closed", "holiday"))
 _ASKS_TO_SEND = frozenset({"utter_booking_read_back", "utter_booking_undecided"})
 _AGREEING = frozenset({"affirm", "thank", "feedback_positive", "book_appointment"})
 # An agreement to go on, not a yes to "have you been here before?".
@@ -172,7 +174,7 @@ class _Turn:
         try:
             return self._answer(told) | {"booking_failures": 0}
         except DetailError as error:
-            return self._in_between(told) or self._failed(error)
+            return self._in_between(told) or self._failed(self._fault_beside() or error)
 
     def _answer(self, told: dict[str, Any]) -> dict[str, Any]:
         """Return what the message gives to the form, with what it surely tells (`told`).
@@ -209,7 +211,8 @@ class _Turn:
         if self._requested == _CONTACT:
             return _plain(parse_contact(self._text, self._clinic))
         if self._requested == _TIME:
-            return _plain(parse_time(self._text, self._clinic, self._now))
+            offered = _offered_day(self._tracker) if self._intent == "affirm" else None
+            return _plain(parse_time(offered or self._text, self._clinic, self._now))
         if self._requested == _PATIENT:
             by_word = {"affirm": "returning", "deny": "new"}
             said = None if _MAYBE.search(self._text) else by_word.get(self._intent)
@@ -256,6 +259,11 @@ class _Turn:
             for fault in details.faults.values():
                 self._say(f"utter_booking_{fault.reason}", **fault.values)
         return _slots(details, Details())
+
+    def _fault_beside(self) -> DetailError | None:
+        """Return why a detail that was not asked for, and is recognised, will not do."""
+        faults = extract(self._text, self._clinic, self._now).faults
+        return next((fault for field, fault in faults.items() if f"booking_{field}" != self._requested), None)
 
     def _told_beside(self) -> dict[str, Any]:
         """Return the answer that stands in a message beside something else, where it shows by itself."""
@@ -458,6 +466,15 @@ def offered_reason(tracker: Tracker) -> str | None:
                 topics[topic] = None
     asked = ", ".join(list(topics)[-2:])
     return f"Runner's knee; asked about: {asked}" if asked else "Runner's knee"
+
+
+def _offered_day(tracker: Tracker) -> str | None:
+    """Return the day that was offered in place of one that will not do, in what was said last."""
+    since = itertools.dropwhile(lambda event: event["event"] != "bot", reversed(tracker.events))
+    for event in itertools.takewhile(lambda event: event["event"] != "user", since):
+        if (event.get("metadata") or {}).get("utter_action") in _OFFERS_A_DAY:
+            return next((str(button["payload"]) for button in event["data"].get("buttons") or []), None)
+    return None
 
 
 def _last_said(tracker: Tracker) -> str | None:

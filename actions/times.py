@@ -27,6 +27,7 @@ _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
 )
+_HOLIDAY = r"(?:thanksgiving|christmas(?:\s+(?:eve|day))?|x-?mas|new\s+year['’]?s(?:\s+(?:eve|day))?)\b"
 _TOMORROW = r"(?:tomorrow|tmrw|tmr|tmw|2morrow)"
 _HALF = r"[ap]\.?m(?![a-z])\.?"
 _POINT = (
@@ -64,6 +65,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("date", r"\b\d{1,2}-\d{1,2}-(?:\d{4}|\d{2})\b", r"\b\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})?(?!\d)"),
         ("date", rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?:\s+of)?\s+{_MONTH}(?:,?\s+20\d\d\b)?"),
         ("date", rf"\b{_MONTH}\s+(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)?\b(?!\s*(?:{_HALF}|:\d|o))(?:,?\s+20\d\d\b)?"),
+        ("date", rf"\b{_HOLIDAY}"),
         ("ordinal", r"\b(?:the\s+)?\d{1,2}(?:st|nd|rd|th)\b"),
         (
             "past",
@@ -245,7 +247,8 @@ def parse_time(text: str, clinic: Clinic, now: datetime.datetime) -> Preference:
 
     Raises:
         DetailError: `time_unclear`, `time_past`, `time_closed`, `time_holiday`, `time_outside_hours`,
-            `time_far` (more than a year ahead), `time_mismatch` (a date that is another weekday) or `too_long`.
+            `time_far` (more than a year ahead), `time_mismatch` (a date that is another weekday), `time_no_such_date`
+            or `too_long`.
             Its values name `next_open_day`, `opening_hours` and, where one day is meant, `day` and `day_hours`.
     """
     words = tidy(text, LONGEST_TIME)
@@ -460,6 +463,8 @@ def _date(kind: str, words: str, clinic: Clinic, now: datetime.datetime) -> date
             ahead = (next(iter(named)) - today.weekday() - 1) % 7 + 1
             base = today + datetime.timedelta(days=ahead)
         return base + datetime.timedelta(days=days)
+    if re.match(_HOLIDAY, words):
+        return next(day for year in (today.year, today.year + 1) if (day := _holiday(words, year)) >= today)
     words = re.sub(_TOMORROW, "tomorrow", words).replace("the ", "").rstrip(".")
     words = re.sub(r"(?<=\d)\.(?=\d)", "/", words)
     parsed = dateparser.parse(
@@ -472,7 +477,7 @@ def _date(kind: str, words: str, clinic: Clinic, now: datetime.datetime) -> date
         },
     )
     if parsed is None:
-        raise DetailError("time_unclear", _openings(clinic, now))
+        raise DetailError("time_no_such_date", _openings(clinic, now))
     day = parsed.date()
     if day >= today or re.search(r"\d{4}|\d\D+\d+\D+\d{2}$", words):
         return day
@@ -481,6 +486,15 @@ def _date(kind: str, words: str, clinic: Clinic, now: datetime.datetime) -> date
     except ValueError:
         return day
     return later if later - today <= _NEXT_YEAR_AT_MOST else day
+
+
+def _holiday(words: str, year: int) -> datetime.date:
+    if words.startswith("thanksgiving"):
+        first = datetime.date(year, 11, 1)
+        return first + datetime.timedelta(days=(3 - first.weekday()) % 7, weeks=3)
+    if words.startswith("new"):
+        return datetime.date(year, 12, 31) if words.endswith("eve") else datetime.date(year, 1, 1)
+    return datetime.date(year, 12, 24 if words.endswith("eve") else 25)
 
 
 def _in_hours(words: str, now: datetime.datetime) -> datetime.datetime:

@@ -9,6 +9,8 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.booking import SLOTS, AskBookingConfirmation, AskBookingReason, ValidateBookingForm
+from actions.text import DetailError
+from actions.times import parse_time
 from assistant.clinic import ROOT
 from tests.samples import CLINIC, NOW
 
@@ -29,6 +31,7 @@ async def turn(
     said: tuple[str, ...] = (),
     now: datetime.datetime = NOW,
     confidence: float = 0.9,
+    offer: dict[str, str] | None = None,
     **slots: Any,
 ) -> tuple[dict[str, Any], list[str]]:
     """The slots that a message sets while `requested` is asked for, and the responses that are said.
@@ -38,7 +41,10 @@ async def turn(
     place = SLOTS.index(requested) if requested else 0
     known = {name: ANA[name] for name in SLOTS[:place]}
     message = {"text": text, "intent": {"name": intent, "confidence": confidence}}
-    events = [{"event": "bot", "metadata": {"utter_action": response}} for response in said]
+    events = [
+        {"event": "bot", "metadata": {"utter_action": response}, "data": {"buttons": [offer] if offer else []}}
+        for response in said
+    ]
     form = {"name": "booking_form"} if requested else {}
     tracker = Tracker(
         "rest:1", {"requested_slot": requested, **known, **slots}, message, events, False, None, form, None
@@ -286,3 +292,23 @@ async def test_the_form_gives_up_after_the_fourth_failure() -> None:
         [],
     ]
     assert slots == {"booking_status": "stopped", "requested_slot": None}
+
+
+@pytest.mark.parametrize(("text", "intent", "day"), [("yes", "affirm", "2026-11-27"), ("hmm", "nlu_fallback", None)])
+async def test_a_yes_takes_the_day_that_was_offered(text: str, intent: str, day: str | None) -> None:
+    with pytest.raises(DetailError) as refused:
+        parse_time("thursday", CLINIC, NOW)
+    (button,) = DOMAIN["responses"]["utter_booking_time_holiday"][0]["buttons"]
+    offer = {"payload": button["payload"].format(**refused.value.values)}
+    slots, _ = await turn(text, "booking_time", intent, ("utter_booking_time_holiday",), offer=offer)
+    assert (slots.get("booking_time") or {}).get("day") == day
+
+
+async def test_a_yes_to_the_question_itself_is_no_time() -> None:
+    slots, spoken = await turn("yes", "booking_time", "affirm", ("utter_ask_booking_time",))
+    assert (slots, spoken) == ({"booking_failures": 1}, ["utter_booking_time_unclear"])
+
+
+async def test_what_was_not_asked_for_and_will_not_do_is_said() -> None:
+    _, spoken = await turn("sunday at 3", "booking_name")
+    assert spoken == ["utter_booking_time_closed"]
