@@ -15,9 +15,21 @@ class Conversation(DialogueStateTracker):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        # The latest event that `_applied` takes in, and how many events there were.
+        self._seen: tuple[int, Event | None] = (0, None)
+        self._applied: list[Event] = []
         self._told: list[Event] = []
+        # What `_told` makes of a new tracker.
+        self._replayed: DialogueStateTracker | None = None
         # By how many of the events in `_told` came before.
         self._states: dict[int, State] = {}
+
+    def applied_events(self) -> list[Event]:
+        """Return the events that were not taken back, as Rasa's tracker does."""
+        seen = (len(self.events), self.events[-1] if self.events else None)
+        if seen[0] != self._seen[0] or seen[1] is not self._seen[1]:
+            self._seen, self._applied = seen, super().applied_events()
+        return self._applied.copy()
 
     def past_states(
         self,
@@ -30,16 +42,27 @@ class Conversation(DialogueStateTracker):
         if omit_unset_slots or ignore_rule_only_turns:
             states: list[State] = super().past_states(domain, omit_unset_slots, ignore_rule_only_turns, rule_only_data)
             return states
-        told = self.applied_events()
-        moments = [index for index, event in enumerate(told) if isinstance(event, ActionExecuted)] + [len(told)]
-        unchanged = _common(told, self._told)
-        self._told, self._states = told, {at: state for at, state in self._states.items() if at <= unchanged}
-        if not self._states.keys() >= set(moments):
-            for at, (tracker, _) in zip(moments, self.generate_all_prior_trackers(), strict=True):
-                if at not in self._states:
-                    self._states[at] = domain.get_active_state(tracker)
+        self._replay(domain)
+        moments = [index for index, event in enumerate(self._told) if isinstance(event, ActionExecuted)]
         # Those who ask may change what they get.
-        return [{kind: dict(features) for kind, features in self._states[at].items()} for at in moments]
+        return [
+            {kind: dict(features) for kind, features in self._states[at].items()} for at in [*moments, len(self._told)]
+        ]
+
+    def _replay(self, domain: Domain) -> None:
+        """Work out the states that are new since the last time, going on from there unless something was taken back."""
+        told = self.applied_events()
+        unchanged = _common(told, self._told)
+        if self._replayed is None or unchanged < len(self._told):
+            self._replayed, self._told = self.init_copy(), []
+            self._states = {at: state for at, state in self._states.items() if at <= unchanged}
+        for at, event in enumerate(told[len(self._told) :], len(self._told)):
+            if isinstance(event, ActionExecuted) and at not in self._states:
+                self._states[at] = domain.get_active_state(self._replayed)
+            self._replayed.update(event)
+        if len(told) not in self._states:
+            self._states[len(told)] = domain.get_active_state(self._replayed)
+        self._told = told
 
 
 def _common(some: list[Event], others: list[Event]) -> int:

@@ -125,6 +125,7 @@ def test_a_conversation_has_the_states_that_rasas_tracker_has() -> None:
             for each in (conversation, tracker):
                 each.update(event)
             if chooser.random() < 0.3:
+                assert conversation.applied_events() == tracker.applied_events()
                 states = conversation.past_states(DOMAIN)
                 assert states == tracker.past_states(DOMAIN)
                 assert conversation.past_states(DOMAIN, ignore_rule_only_turns=True) == tracker.past_states(
@@ -133,6 +134,7 @@ def test_a_conversation_has_the_states_that_rasas_tracker_has() -> None:
                 # Policies take from them what they do not need.
                 for state in states:
                     state.clear()
+                conversation.applied_events().clear()
         assert conversation.past_states(DOMAIN) == tracker.past_states(DOMAIN)
 
 
