@@ -69,7 +69,13 @@ _WRONG_CLAUSE = re.compile(
 _FIELD_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("name", re.compile(r"\b(?:sur)?name|spell|called", re.IGNORECASE)),
     ("contact", re.compile(r"\b(?:number|phone|cell|mobile|e-?mail|contact|digit|gmail|address)", re.IGNORECASE)),
-    ("time", re.compile(r"\b(?:time|date|when|hour|slot|week)\b|day\b|\bmornings?\b|noons?\b", re.IGNORECASE)),
+    (
+        "time",
+        re.compile(
+            r"\b(?:time|date|when|hour|slot|week)\b|day\b|\bmornings?\b|noons?\b|\bbit\s+(?:earlier|later)\b",
+            re.IGNORECASE,
+        ),
+    ),
     ("patient", re.compile(r"\b(?:patient|new|returning)\b", re.IGNORECASE)),
     ("reason", re.compile(r"\breason\b|\bwhat\s+it(?:['’]?s|\s+is)\s+about\b", re.IGNORECASE)),
 )

@@ -810,6 +810,13 @@ def test_another_weekday_is_one_of_the_week_that_was_agreed(agreed: str, text: s
     assert f"{moved.day:%m-%d}" == meant
 
 
+def test_a_day_that_is_left_out_later_is_left_out_of_what_was_agreed() -> None:
+    current = Details(time=parse_time("any weekday morning", CLINIC, NOW))
+    changed = correct("not on fridays", current, CLINIC, NOW).time
+    assert changed
+    assert changed.words == "any weekday morning, but not on fridays"
+
+
 def test_a_correction_of_an_address() -> None:
     current = Details(contact=parse_contact("ana@gmail.com", CLINIC))
     changed = correct("sorry its hotmail not gmail", current, CLINIC, NOW).contact
@@ -821,6 +828,7 @@ def test_a_correction_of_an_address() -> None:
     ("text", "why", "field"),
     [
         ("change the time", "correction_unclear", "time"),
+        ("make it a bit later", "correction_unclear", "time"),
         ("wrong number", "correction_unclear", "contact"),
         ("my name is spelled wrong", "correction_unclear", "name"),
         ("no", "correction_unclear", None),
