@@ -78,7 +78,10 @@ _THIS_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _DECLINED = "declined"
-_SKIP = re.compile(r"^\W*(skip|pass|none|nothing|not sure|no idea|dont know|rather not( say)?)\W*$", re.IGNORECASE)
+_SKIP = re.compile(
+    r"^\W*(skip|pass|i['’]?d rather not|rather not)( (it|this|that|say|tell|answer))*\W*$", re.IGNORECASE
+)
+_NOTHING_TO_SAY = re.compile(r"^\W*(none|nothing|not sure|no idea|(i )?don['’]?t know|idk)\W*$", re.IGNORECASE)
 
 
 @lru_cache
@@ -161,11 +164,14 @@ class _Turn:
             return self._told(with_faults=False) or {_CONTACT: _plain(own), "booking_failures": 0}
         if own and self._intent == "deny":
             return self._told(with_faults=False) | {"booking_own_number": _DECLINED, "booking_failures": 0}
+        if self._requested in _OPTIONAL and (_SKIP.search(self._text) or _NOTHING_TO_SAY.search(self._text)):
+            return {self._requested: _NOT_SAID, "booking_failures": 0}
+        if _SKIP.search(self._text):
+            return self._failed(DetailError("undecided" if self._requested == _CONFIRMATION else "needed"))
         if self._requested == _CONFIRMATION and _DO_NOT_SEND.search(self._text):
             return self._close("stopped")
         if correct_reason(self._text) is None and (
-            (self._intent == "stop" and not _SKIP.search(self._text))
-            or (self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME))
+            self._intent == "stop" or (self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME))
         ):
             return self._told() or self._close("stopped")
         if _BACK.search(self._text) and self._intent in ("change_answer", "nlu_fallback", "inform"):
@@ -182,8 +188,6 @@ class _Turn:
         Raises:
             DetailError: it gives nothing that can be taken.
         """
-        if self._requested in _OPTIONAL and _SKIP.search(self._text):
-            return {str(self._requested): _NOT_SAID}
         if self._intent in _ASKED_AGAIN and self._text.startswith("/") and self._requested != _CONFIRMATION:
             raise DetailError("correction_unclear")
         if self._intent == "change_answer" or self._requested == _CONFIRMATION:

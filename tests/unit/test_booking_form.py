@@ -1,6 +1,7 @@
 """What each message means while the booking form is open, and what is said to it."""
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import yaml
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.booking import SLOTS, AskBookingConfirmation, AskBookingReason, ValidateBookingForm
+from actions.booking import SLOTS, AskBookingConfirmation, AskBookingReason, HandOffBooking, ValidateBookingForm
+from actions.storage import Bookings
 from actions.text import DetailError
 from actions.times import parse_time
 from assistant.clinic import ROOT
@@ -312,3 +314,39 @@ async def test_a_yes_to_the_question_itself_is_no_time() -> None:
 async def test_what_was_not_asked_for_and_will_not_do_is_said() -> None:
     _, spoken = await turn("sunday at 3", "booking_name")
     assert spoken == ["utter_booking_time_closed"]
+
+
+@pytest.mark.parametrize("text", ["nothing", "not sure", "I don't know"])
+async def test_nothing_to_say_is_an_answer_where_it_can_be_left_out(text: str) -> None:
+    for requested in ("booking_patient", "booking_reason"):
+        assert await turn(text, requested, "stop") == ({requested: "", "booking_failures": 0}, [])
+
+
+@pytest.mark.parametrize("text", ["skip", "skip it", "I'd rather not say"])
+@pytest.mark.parametrize("intent", ["stop", "deny", "ask_activity_modification"])
+async def test_skip_leaves_out_what_can_be_left_out_and_says_so_elsewhere(text: str, intent: str) -> None:
+    for requested in ("booking_patient", "booking_reason"):
+        assert await turn(text, requested, intent) == ({requested: "", "booking_failures": 0}, [])
+    for requested in ("booking_name", "booking_contact", "booking_time"):
+        assert await turn(text, requested, intent) == ({"booking_failures": 1}, ["utter_booking_needed"])
+    slots, spoken = await turn(text, "booking_confirmation", intent, READ_BACK)
+    assert (slots, spoken) == ({"booking_failures": 1}, ["utter_booking_undecided"])
+
+
+@pytest.mark.parametrize(
+    ("hour", "day", "words"),
+    [
+        (3, 24, "today, after 7 am"),
+        (10, 24, "today"),
+        (20, 24, "on Wednesday, November 25"),
+        (3, 26, "on Friday, November 27"),
+    ],
+)
+async def test_the_hand_off_says_when_the_front_desk_answers(tmp_path: Path, hour: int, day: int, words: str) -> None:
+    store = Bookings(f"sqlite:///{tmp_path / 'bookings.db'}", [], "clinic.example")
+    slots = {**ANA, "booking_intention": "one", "booking_status": "ready"}
+    tracker = Tracker("rest:1", slots, {}, [], False, None, {}, None)
+    dispatcher = CollectingDispatcher()
+    await HandOffBooking(CLINIC, store, lambda: NOW.replace(day=day, hour=hour)).run(dispatcher, tracker, DOMAIN)
+    store.close()
+    assert [said["when_answered"] for said in dispatcher.messages] == [words]
