@@ -170,10 +170,6 @@ class _Turn:
             return self._failed(DetailError("undecided" if self._requested == _CONFIRMATION else "needed"))
         if self._requested == _CONFIRMATION and _DO_NOT_SEND.search(self._text):
             return self._close("stopped")
-        if correct_reason(self._text) is None and (
-            self._intent == "stop" or (self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME))
-        ):
-            return self._told() or self._close("stopped")
         if _BACK.search(self._text) and self._intent in ("change_answer", "nlu_fallback", "inform"):
             return self._back()
         told = self._told(with_faults=False)
@@ -188,6 +184,9 @@ class _Turn:
         Raises:
             DetailError: it gives nothing that can be taken.
         """
+        is_refused = self._intent == "deny" and self._requested in (_NAME, _CONTACT, _TIME)
+        if (self._intent == "stop" or is_refused) and correct_reason(self._text) is None:
+            return self._told() or self._close("stopped")
         if self._intent in _ASKED_AGAIN and self._text.startswith("/") and self._requested != _CONFIRMATION:
             raise DetailError("correction_unclear")
         if self._intent == "change_answer" or self._requested == _CONFIRMATION:

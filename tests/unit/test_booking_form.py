@@ -182,6 +182,12 @@ async def test_the_reason_can_be_changed_and_left_out(text: str, intent: str, re
     assert slots == {"booking_reason": reason, "booking_failures": 0}
 
 
+async def test_a_reason_that_cannot_be_taken_is_said() -> None:
+    for intent in ("stop", "change_answer"):
+        _, spoken = await turn("change the reason to <b>", "booking_confirmation", intent, READ_BACK)
+        assert spoken == ["utter_booking_reason_unclear"]
+
+
 @pytest.mark.parametrize("text", ["make it mornings but not mondays", "mornings, but not mondays"])
 async def test_a_day_that_is_left_out_is_kept_in_the_words(text: str) -> None:
     slots, _ = await turn(text, "booking_confirmation", "change_answer", READ_BACK)
