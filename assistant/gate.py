@@ -25,6 +25,7 @@ from assistant import metrics
 from assistant.choices import Button, chosen, is_closed, offer, pressed
 from assistant.clinic import ROOT
 from assistant.logs import turn_id
+from assistant.nlu.decision import BOOKING_INTENT
 from assistant.nlu.featurizer import QUESTIONS_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, SIGN_KEY, RedFlags
 from assistant.responses import ClinicResponses
@@ -36,11 +37,13 @@ LONGEST_MESSAGE = 1000
 SECONDS_TO_ANSWER = 4.5
 NO_WORDS_INTENT = "no_words"
 HELP_INTENT = "ask_help"
+INFORM_INTENT = "inform"
 STOP_INTENT = "stop"
 _LONGEST_SCAN = 20_000
 _LONGEST_CHOICE = 120
 _CONVERSATION_ID = re.compile(r"[a-z]+:[A-Za-z0-9._-]{1,100}")
 _COMMAND = re.compile(r"/+\s*\w+\s*(\{.*)?", re.DOTALL)
+_FOR_A_VISIT = re.compile(r"\S@\w|(\d\W{0,2}){7,}|\b(book|visit|appointment)\b", re.IGNORECASE)
 _EMOJI_WORDS = {
     "👍": "yes",
     "👌": "ok",
@@ -151,9 +154,7 @@ class Gate:
         understood = await agent.processor.parse_message(message)
         questions = understood.get(QUESTIONS_KEY) or [understood]
         tracker = await agent.tracker_store.retrieve(message.sender_id)
-        if tracker is not None and tracker.active_loop_name:
-            questions = [_for_the_form(question) for question in questions]
-        return [_turn_of(message, {**understood, **question}) for question in questions]
+        return [_turn_of(message, _meant({**understood, **question}, tracker)) for question in questions]
 
     async def _choice(self, text: str, message: UserMessage, agent: Agent) -> str | None:
         """Return the payload of a button of the latest offer that was pressed, or typed as its label or number."""
@@ -263,11 +264,19 @@ def _has_numbers(channel: OutputChannel, buttons: list[Button]) -> bool:
     return bool(getattr(channel, "has_numbers", lambda _buttons: False)(buttons))
 
 
-def _for_the_form(understood: dict[str, Any]) -> dict[str, Any]:
-    """Return what was understood as the open form can take it: a restart would throw its answers away unasked."""
-    if understood[INTENT][INTENT_NAME_KEY] != USER_INTENT_RESTART:
-        return understood
-    return {**understood, INTENT: {**understood[INTENT], INTENT_NAME_KEY: STOP_INTENT}}
+def _meant(understood: dict[str, Any], tracker: DialogueStateTracker | None) -> dict[str, Any]:
+    """Return what was understood as it is meant at this place of the conversation.
+
+    In an open form a restart would throw its answers away unasked; outside it, a contact is told to book a visit.
+    """
+    intent = understood[INTENT][INTENT_NAME_KEY]
+    if tracker is not None and tracker.active_loop_name:
+        meant = STOP_INTENT if intent == USER_INTENT_RESTART else intent
+    else:
+        is_sent = tracker is not None and tracker.get_slot("booking_status") == "sent"
+        is_for_a_visit = intent == INFORM_INTENT and not is_sent and _FOR_A_VISIT.search(understood[TEXT])
+        meant = BOOKING_INTENT if is_for_a_visit else intent
+    return {**understood, INTENT: {**understood[INTENT], INTENT_NAME_KEY: meant}}
 
 
 def _understood(text: str, intent: str) -> dict[str, Any]:

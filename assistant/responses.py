@@ -9,6 +9,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 from assistant.clinic import the_clinic
+from assistant.nlu.featurizer import UNANSWERED_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, SIGN_KEY
 
 _SUGGESTIONS = 3
@@ -50,6 +51,8 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         section = response.get("metadata", {}).get("section")
         if section:
             response["text"] += f"\nSource: “{section}”, reviewed by {self._clinic.article.reviewer}."
+        if understood.get(UNANSWERED_KEY) and utter_action == f"utter_{understood['intent']['name']}":
+            response["text"] += f"\n{self.responses['utter_ask_the_rest'][0]['text']}"
         if utter_action == "utter_did_you_mean":
             response["buttons"] = [*suggestions, _SOMETHING_ELSE]
         return response

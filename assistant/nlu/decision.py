@@ -1,6 +1,7 @@
 """What a message asks: one intent, two questions, or nothing sure enough to answer."""
 
 import re
+import unicodedata
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -19,7 +20,7 @@ from rasa.shared.nlu.constants import (
 from rasa.shared.nlu.training_data.message import Message
 
 from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
-from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY
+from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY, UNANSWERED_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, RedFlags
 
 ARTICLE_INTENTS = frozenset(
@@ -45,15 +46,18 @@ ARTICLE_INTENTS = frozenset(
         "ask_clinic",
     }
 )
+BOOKING_INTENT = "book_appointment"
+OTHER_LANGUAGE_INTENT = "speak_other_language"
 OTHER_CONDITION_INTENT = "ask_other_condition"
 _MOST_QUESTIONS = 2
 # As many as Rasa's own classifiers tell. The tracker keeps them, so more would cost at each turn.
 _RANKED = 10
-_SECOND_QUESTION_INTENTS = ARTICLE_INTENTS | {"ask_beyond_article", "ask_clinic_admin", "book_appointment"}
+_SECOND_QUESTION_INTENTS = ARTICLE_INTENTS | {"ask_beyond_article", "ask_clinic_admin", "ask_urgency", BOOKING_INTENT}
 _STORY_INTENTS = frozenset({"describe_symptoms", DEFAULT_NLU_FALLBACK_INTENT_NAME})
 _QUESTION = re.compile(
     r"^(and |so |but |also |ok |then )*(what|whats|how|hows|why|when|where|which|who|can|could|should|shall|do|does|did"
-    r"|is|are|am|will|would|any|may|tell me|explain|wondering|not sure)\b|\?$",
+    r"|is|are|am|will|would|any|may|tell me|explain|wondering|not sure|(i )?(want|need|would like|d like) to know)\b"
+    r"|^(and|also|plus) (the )?\w+$|\?$",
     re.IGNORECASE,
 )
 _COMPARING_INTENTS = frozenset({"ask_diagnosis", "ask_definition"})
@@ -75,8 +79,8 @@ Ranking = list[dict[str, Any]]
 class Decision(GraphComponent):
     """Decides from the rankings of a message and of its clauses, and from the other conditions it names.
 
-    Two questions of one message are put on it under `QUESTIONS_KEY` in their order,
-    each as {text, intent, intent_ranking}.
+    Two questions of one message are put on it under `QUESTIONS_KEY` in their order, a wish for a visit last,
+    each as {text, intent, intent_ranking}; the second tells under `UNANSWERED_KEY` whether there are more.
     """
 
     @staticmethod
@@ -132,7 +136,11 @@ class Decision(GraphComponent):
                 PREDICTED_CONFIDENCE_KEY: intent[PREDICTED_CONFIDENCE_KEY],
             }
         elif len(questions) >= _MOST_QUESTIONS:
-            message.set(QUESTIONS_KEY, questions[:_MOST_QUESTIONS], add_to_output=True)
+            taken = sorted(questions[:_MOST_QUESTIONS], key=lambda question: _name(question) == BOOKING_INTENT)
+            taken[-1][UNANSWERED_KEY] = len(questions) > _MOST_QUESTIONS
+            message.set(QUESTIONS_KEY, taken, add_to_output=True)
+        if intent[INTENT_NAME_KEY] == DEFAULT_NLU_FALLBACK_INTENT_NAME and _is_in_other_letters(message.get(TEXT)):
+            intent = {**intent, INTENT_NAME_KEY: OTHER_LANGUAGE_INTENT}
         message.set(INTENT, intent, add_to_output=True)
         message.set(INTENT_RANKING_KEY, ranking[:_RANKED], add_to_output=True)
 
@@ -190,6 +198,17 @@ class Decision(GraphComponent):
         for entity in conditions:
             rest = rest.replace(entity["value"], " ")
         return bool(conditions) and not _OURS.search(rest)
+
+
+def _name(question: dict[str, Any]) -> str:
+    name: str = question[INTENT][INTENT_NAME_KEY]
+    return name
+
+
+def _is_in_other_letters(text: str) -> bool:
+    """Tell whether a text is written in letters that English has none of."""
+    letters = [character for character in text if character.isalpha()]
+    return bool(letters) and not any(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
 
 
 def _emergency_in(ranking: Ranking) -> dict[str, Any]:

@@ -21,6 +21,8 @@ ENCODER_FOLDER = ROOT / "models" / "encoder"
 CLAUSES_KEY = "clauses"
 CLAUSE_VECTORS_KEY = "clause_vectors"
 QUESTIONS_KEY = "questions"
+# On the last question that is answered where a message asks more.
+UNANSWERED_KEY = "has_unanswered_questions"
 _MOST_CLAUSES = 8
 _SHORTEST_CLAUSE = 2
 
@@ -32,10 +34,20 @@ _BOUNDARY = re.compile(
     rf"[.!;\n]+|(?<=\?)|\s+-+\s+|,?\s+(?:and|also|plus|then|but)\s+(?:also\s+|then\s+)?(?={_QUESTION_WORD}\b)",
     re.IGNORECASE,
 )
+_TOPIC = (
+    r"\b(?:causes?|symptoms?|signs|treatments?|exercises?|stretches|surgery|orthotics|insoles|medications?|diagnosis"
+    r"|physical therapy)\b"
+)
+_TOPICS = re.compile(rf"\W*(?:{_TOPIC}\W*(?:(?:and|or|also|plus|then)\b\W*)?){{2,}}", re.IGNORECASE)
 
 
 def clauses(text: str) -> list[str]:
-    """Split a text where a new sentence or a second question begins; [] when it is a single one."""
+    """Split a text where a new sentence or a second question begins; [] when it is a single one.
+
+    Of bare topics ("causes, symptoms") each is a question.
+    """
+    if _TOPICS.fullmatch(text):
+        return [f"{topic}?" for topic in re.findall(_TOPIC, text, re.IGNORECASE)][:_MOST_CLAUSES]
     parts = [part.strip(" ,") for part in _BOUNDARY.split(text)]
     parts = [part for part in parts if len(part.split()) >= _SHORTEST_CLAUSE]
     return parts[-_MOST_CLAUSES:] if len(parts) > 1 else []

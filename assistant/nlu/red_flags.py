@@ -29,12 +29,13 @@ _DENIED = re.compile(
 )
 # A word of despair or fear may stand after a "no" of its own, so that only one close before it denies it.
 _DENIED_CLOSELY = re.compile(
-    r"\b(no(?! (idea|one|hope|longer|sleep|friends))|not(?! (sure|only|just))|isnt|arent|without|never|dont(?! know)|doesnt|didnt"
-    r"|havent|wont|wouldnt|neither|nor|zero)\b(?:(?!\b(?:but|and|so|because|or i)\b)[^.,;!?]){0,25}$"
+    r"\b(no(?! (idea|one|hope|longer|sleep|friends))|not(?! (sure|only|just))|isnt|arent|without|never"
+    r"|dont(?! know)|doesnt|didnt|havent|wont|wouldnt|neither|nor|zero)\b"
+    r"(?:(?!\b(?:but|and|so|because|or i)\b)[^.,;!?]){0,25}$"
 )
 _DENIED_WITHIN = re.compile(
-    r"\b(no(?! (feeling|movement|reason|\w+ reason|longer|control))|isnt(?! where)|arent|wasnt|hasnt|havent|without(?! (trying|meaning))"
-    r"|not(?! (able|stop|bear|breathing|where)))\b"
+    r"\b(no(?! (feeling|movement|reason|\w+ reason|longer|control))|isnt(?! where)|arent|wasnt|hasnt|havent"
+    r"|without(?! (trying|meaning))|not(?! (able|stop|bear|breathing|where)))\b"
 )
 # Patterns of these signs hold the negations that are part of them.
 _NEGATED_SIGNS = frozenset({"self-harm", "violence", "in Spanish"})
@@ -48,8 +49,9 @@ _LONG_AGO = re.compile(
 )
 # What befell someone else is told of to ask about oneself, unless help is asked for.
 _TOLD_OF_OTHERS = re.compile(
-    r"\b(my|a|his|her|our)( \w+)? (dad|father|mom|mum|mother|grand\w+|nana|granny|uncle|aunt|friend|buddy|cousin|neighbou?r"
-    r"|brother|sister|co ?worker|colleague|boss|roommate)( of mine)?( \w+)? (had|broke|fractured|dislocated|tore|suffered|died|got|lost)\b"
+    r"\b(my|a|his|her|our)( \w+)? (dad|father|mom|mum|mother|grand\w+|nana|granny|uncle|aunt|friend|buddy|cousin"
+    r"|brother|sister|neighbou?r|co ?worker|colleague|boss|roommate)( of mine)?( \w+)?"
+    r" (had|broke|fractured|dislocated|tore|suffered|died|got|lost)\b"
     r"(?!.*\b(help|what (do|should|can|shall) (i|we)|an hour|minutes|call)\b)"
 )
 _NOW = re.compile(r"\b(now|today|tonight|this (morning|afternoon|evening)|right now|suddenly|since yesterday)\b")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
-from rasa.shared.core.events import ActiveLoop, BotUttered, Event, Restarted, UserUttered
+from rasa.shared.core.events import ActiveLoop, BotUttered, Event, Restarted, SlotSet, UserUttered
+from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant.clinic import the_clinic
@@ -48,7 +49,8 @@ class FakeAgent:
         return understood | ({"questions": self.questions} if self.questions else {})
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
-        return DialogueStateTracker.from_events(sender_id, self.events) if self.events else None
+        slots = [AnySlot("booking_status", mappings=[])]
+        return DialogueStateTracker.from_events(sender_id, self.events, slots=slots) if self.events else None
 
     async def handle_message(self, message: UserMessage) -> None:
         self.handled.append(message)
@@ -364,6 +366,24 @@ async def test_a_typed_restart_reaches_an_open_form_as_a_wish_to_stop(events: tu
     assert (agent.intents, agent.handled[0].text) == ([intent], "new")
 
 
+@pytest.mark.parametrize(
+    ("text", "events", "intent"),
+    [
+        ("ana@mail.com", (), "book_appointment"),
+        ("Ann Lee, (949) 555-0133", (), "book_appointment"),
+        ("friday morning", (), "inform"),
+        ("ana@mail.com", (FORM,), "inform"),
+        ("my number is 949-555-0133", (SlotSet("booking_status", "sent"),), "inform"),
+    ],
+)
+async def test_a_contact_told_out_of_a_form_is_a_wish_for_a_visit(
+    text: str, events: tuple[Event, ...], intent: str
+) -> None:
+    agent = FakeAgent(asked("hi"), *events, questions=[{"text": text, "intent": {"name": "inform"}}])
+    await said(text, agent)
+    assert (agent.intents, agent.handled[0].text) == ([intent], text)
+
+
 # ---------------------------------------------------------------- never silence
 
 
@@ -399,6 +419,15 @@ async def test_a_store_that_fails_while_a_button_is_looked_up_gets_an_apology(mo
     agent = FakeAgent()
     monkeypatch.setattr(agent, "retrieve", retrieve)
     assert is_apology(await said("/deny", agent))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("I want to die", "Please call or text 988 now"), ("my chest hurts", "Please call 911 now")],
+)
+async def test_where_nothing_works_an_emergency_is_still_told_where_help_is(text: str, words: str) -> None:
+    (answer,) = await said(text, None)
+    assert words in answer
 
 
 async def test_without_a_model_there_is_an_apology() -> None:

@@ -1,0 +1,80 @@
+"""What is decided from the rankings of a message and of its clauses."""
+
+import pytest
+from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, INTENT_RANKING_KEY, PREDICTED_CONFIDENCE_KEY, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
+from assistant.nlu.decision import Decision
+from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY, UNANSWERED_KEY, clauses
+
+Ranking = dict[str, float]
+
+
+def decided(text: str, ranking: Ranking, *of_clauses: Ranking) -> Message:
+    """Return a message whose clauses were ranked as told, after the decision."""
+    message = Message({TEXT: text, INTENT_RANKING_KEY: ranked(ranking)})
+    if of_clauses:
+        message.set(CLAUSES_KEY, clauses(text))
+        message.set(CLAUSE_RANKINGS_KEY, [ranked(clause) for clause in of_clauses])
+    Decision(Decision.get_default_config()).process([message])
+    return message
+
+
+def ranked(ranking: Ranking) -> list[dict[str, float | str]]:
+    complete = {"greet": 0.0, "report_red_flag": 0.0} | ranking
+    order = sorted(complete.items(), key=lambda item: -item[1])
+    return [{INTENT_NAME_KEY: name, PREDICTED_CONFIDENCE_KEY: confidence} for name, confidence in order]
+
+
+def asked(message: Message) -> list[str]:
+    return [question[INTENT][INTENT_NAME_KEY] for question in message.get(QUESTIONS_KEY) or []]
+
+
+@pytest.mark.parametrize(
+    ("ranking", "intent"),
+    [
+        ({"report_red_flag": 0.51, "describe_symptoms": 0.49}, "report_red_flag"),
+        ({"report_red_flag": 0.35, "describe_symptoms": 0.3}, "report_red_flag"),
+        ({"report_red_flag": 0.46, "describe_symptoms": 0.5}, "describe_symptoms"),
+        ({"report_red_flag": 0.29, "describe_symptoms": 0.2}, "nlu_fallback"),
+    ],
+)
+def test_an_emergency_is_believed_where_it_leads_or_is_as_likely_as_all_else(ranking: Ranking, intent: str) -> None:
+    assert decided("she limps after soccer", ranking).get(INTENT)[INTENT_NAME_KEY] == intent
+
+
+def test_a_denied_sign_is_no_emergency_in_a_clause_either() -> None:
+    text = "I don't have chest pain. Is swimming ok?"
+    swimming = {"ask_activity_modification": 0.9}
+    whole = {"ask_activity_modification": 0.7, "report_red_flag": 0.26}
+    assert decided(text, whole, {"report_red_flag": 0.99}, swimming).get(INTENT)[INTENT_NAME_KEY] == next(
+        iter(swimming)
+    )
+    told = decided("I lost my balance and hit it. Is swimming ok?", whole, {"report_red_flag": 0.99}, swimming)
+    assert told.get(INTENT)[INTENT_NAME_KEY] == "report_red_flag"
+
+
+def test_bare_topics_are_questions() -> None:
+    assert clauses("Causes, symptoms and treatment") == ["Causes?", "symptoms?", "treatment?"]
+    assert clauses("exercises? surgery?") == ["exercises?", "surgery?"]
+    assert clauses("surgery") == clauses("symptoms of a torn meniscus") == []
+
+
+@pytest.mark.parametrize(("count", "has_more"), [(2, False), (3, True)])
+def test_two_questions_are_answered_and_a_third_is_known_of(count: int, has_more: bool) -> None:
+    topics = ["causes", "symptoms", "treatments"][:count]
+    message = decided(" ".join(topics), {"out_of_scope": 0.8}, *({f"ask_{topic}": 0.9} for topic in topics))
+    assert asked(message) == ["ask_causes", "ask_symptoms"]
+    assert [question.get(UNANSWERED_KEY) for question in message.get(QUESTIONS_KEY)] == [None, has_more]
+
+
+def test_a_wish_for_a_visit_comes_after_an_answer() -> None:
+    text = "Can you book me for tomorrow? What causes it?"
+    message = decided(text, {"book_appointment": 0.9}, {"book_appointment": 0.9}, {"ask_causes": 0.9})
+    assert asked(message) == ["ask_causes", "book_appointment"]
+
+
+@pytest.mark.parametrize(("text", "intent"), [("\u6551\u547d", "speak_other_language"), ("hm", "nlu_fallback")])
+def test_other_letters_are_another_language(text: str, intent: str) -> None:
+    assert decided(text, {"thank": 0.24}).get(INTENT)[INTENT_NAME_KEY] == intent
