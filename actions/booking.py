@@ -530,8 +530,8 @@ def _noted(slots: dict[str, Any]) -> str:
 def _time_in_words(time: dict[str, Any] | None) -> str | None:
     if not time:
         return None
-    day = Preference.parse_obj(time).day
-    return f"{time['words']} ({in_words(day)})" if day else str(time["words"])
+    words, day = str(time["words"]), Preference.parse_obj(time).day
+    return f"{words} ({in_words(day)})" if day and in_words(day) not in words else words
 
 
 def _request(tracker: Tracker, clinic: Clinic, now: datetime.datetime) -> tuple[Request | None, list[str]]:

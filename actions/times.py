@@ -293,7 +293,7 @@ def move(text: str, current: Preference, clinic: Clinic, now: datetime.datetime)
     respelt, old = respell(words), respell(current.words)
     found, before = pieces(respelt), pieces(old)
     if found and found[0].kind == "unless" and current.day is None:
-        return parse_time(f"{current.words}, but {words}", clinic, now)
+        return parse_time(f"{current.words}, {words}", clinic, now)
     if not says_when(found) or any(piece.kind == "unless" for piece in (*found, *before)):
         return parse_time(words, clinic, now)
     has_day = any(piece.kind in _DAY_KINDS for piece in found)

@@ -356,3 +356,17 @@ async def test_the_hand_off_says_when_the_front_desk_answers(tmp_path: Path, hou
     await HandOffBooking(CLINIC, store, lambda: NOW.replace(day=day, hour=hour)).run(dispatcher, tracker, DOMAIN)
     store.close()
     assert [said["when_answered"] for said in dispatcher.messages] == [words]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("friday morning", "friday morning (Friday, November 27)"),
+        ("Friday, November 27 at 4", "Friday, November 27 at 4"),
+    ],
+)
+async def test_the_read_back_names_the_date_once(words: str, shown: str) -> None:
+    slots = {**ANA, "booking_time": {"words": words, "day": "2026-11-27", "start": None}}
+    dispatcher = CollectingDispatcher()
+    await AskBookingConfirmation().run(dispatcher, Tracker("rest:1", slots, {}, [], False, None, {}, None), DOMAIN)
+    assert dict(dispatcher.messages[0]["card"])["Would suit"] == shown

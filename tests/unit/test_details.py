@@ -814,7 +814,7 @@ def test_a_day_that_is_left_out_later_is_left_out_of_what_was_agreed() -> None:
     current = Details(time=parse_time("any weekday morning", CLINIC, NOW))
     changed = correct("not on fridays", current, CLINIC, NOW).time
     assert changed
-    assert changed.words == "any weekday morning, but not on fridays"
+    assert changed.words == "any weekday morning, not on fridays"
 
 
 def test_a_correction_of_an_address() -> None:
