@@ -436,7 +436,7 @@ class DeleteMyData(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         if _last_said(tracker) != "utter_delete_my_data":
             dispatcher.utter_message(response="utter_affirm")
-            return [SlotSet("booking_status")]
+            return []
         try:
             _, kept = await asyncio.to_thread(self._bookings.forget_conversation, tracker.sender_id)
         except StorageError:
@@ -458,17 +458,17 @@ def offered_number(tracker: Tracker) -> Contact | None:
 
 
 def offered_reason(tracker: Tracker) -> str | None:
-    """Return what the visit may be about: the topics of the answers given so far; None after a sign of an emergency."""
+    """Return what the visit may be about: the topics of the article's latest answers; None after a sign of an emergency."""
     if tracker.get_slot("urgent"):
         return None
     topics: dict[str, None] = {}
     for event in tracker.events:
         if event.get("event") == "bot":
-            topic = ((event.get("metadata") or {}).get("metadata") or {}).get("topic")
-            if topic:
-                topics[topic] = None
-    asked = ", ".join(list(topics)[-2:])
-    return f"Runner's knee; asked about: {asked}" if asked else "Runner's knee"
+            answer = (event.get("metadata") or {}).get("metadata") or {}
+            if "section" in answer and "topic" in answer:
+                topics[answer["topic"][0].lower() + answer["topic"][1:]] = None
+    asked = "; ".join(list(topics)[-2:])
+    return f"Runner's knee: {asked}" if asked else "Runner's knee"
 
 
 def _offered_day(tracker: Tracker) -> str | None:
