@@ -1,5 +1,6 @@
 """A conversation as the policies see it."""
 
+from copy import copy
 from typing import Any
 
 from rasa.shared.core.domain import Domain, State
@@ -8,9 +9,9 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 
 class Conversation(DialogueStateTracker):
-    """A tracker that works out each of its past states once.
+    """A tracker that works out each of its past states once, and can be copied as it is.
 
-    Rasa's own replays the whole conversation whenever a policy asks, several times a prediction.
+    Rasa's own replays the whole conversation for each copy and whenever a policy asks, several times a prediction.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -30,6 +31,16 @@ class Conversation(DialogueStateTracker):
         if seen[0] != self._seen[0] or seen[1] is not self._seen[1]:
             self._seen, self._applied = seen, super().applied_events()
         return self._applied.copy()
+
+    def copy(self) -> DialogueStateTracker:
+        """Return a tracker with the same events and in the same state."""
+        twin = DialogueStateTracker(self.sender_id, None, self._max_event_history, is_rule_tracker=self.is_rule_tracker)
+        for name in ("_paused", "followup_action", "latest_message", "latest_bot_utterance"):
+            setattr(twin, name, getattr(self, name))
+        for name in ("events", "latest_action", "active_loop"):
+            setattr(twin, name, copy(getattr(self, name)))
+        twin.slots = {name: copy(slot) for name, slot in self.slots.items()}
+        return twin
 
     def past_states(
         self,

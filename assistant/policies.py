@@ -4,6 +4,7 @@ from typing import Any
 
 from rasa.core.constants import POLICY_MAX_HISTORY
 from rasa.core.policies.memoization import MemoizationPolicy
+from rasa.core.policies.policy import PolicyPrediction
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.shared.core.constants import ACTIVE_LOOP, LOOP_NAME, PREVIOUS_ACTION, USER
 from rasa.shared.core.domain import Domain, State
@@ -19,6 +20,20 @@ class StoryPolicy(MemoizationPolicy):
     Stories tell of intents and actions. Rasa's AugmentedMemoizationPolicy follows them too, with a shorter tracker and
     all its states for each beginning that it tries, and it loses a story in whose middle rules take many steps.
     """
+
+    def predict_action_probabilities(
+        self,
+        tracker: DialogueStateTracker,
+        domain: Domain,
+        rule_only_data: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> PolicyPrediction:
+        """Predict what a story goes on with; Rasa's own does so too, and copies all states for a log."""
+        states = self._prediction_states(tracker, domain, rule_only_data=rule_only_data)
+        action = self.recall(states, tracker, domain, rule_only_data)
+        return self._prediction(
+            self._default_predictions(domain) if action is None else self._prediction_result(action, tracker, domain)
+        )
 
     def _prediction_states(
         self,

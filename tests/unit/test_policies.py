@@ -22,7 +22,7 @@ from rasa.shared.core.events import (
     UserUtteranceReverted,
     UserUttered,
 )
-from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
 
 from assistant.clinic import ROOT
 from assistant.conversation import Conversation
@@ -126,6 +126,9 @@ def test_a_conversation_has_the_states_that_rasas_tracker_has() -> None:
                 each.update(event)
             if chooser.random() < 0.3:
                 assert conversation.applied_events() == tracker.applied_events()
+                assert conversation.copy().current_state(EventVerbosity.ALL) == tracker.copy().current_state(
+                    EventVerbosity.ALL
+                )
                 states = conversation.past_states(DOMAIN)
                 assert states == tracker.past_states(DOMAIN)
                 assert conversation.past_states(DOMAIN, ignore_rule_only_turns=True) == tracker.past_states(
