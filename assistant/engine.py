@@ -1,4 +1,4 @@
-"""How a server runs Rasa's graph and finds its rules: with the results of Rasa's own code, and less work a turn."""
+"""What a server does in place of parts of Rasa: with the same results, and less work a turn."""
 
 import json
 from functools import cache
@@ -9,16 +9,18 @@ from rasa.core import processor
 from rasa.core.policies.rule_policy import RulePolicy
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.shared.core.constants import PREVIOUS_ACTION, USER
-from rasa.shared.core.domain import State
+from rasa.shared.core.domain import Domain, State
 from rasa.shared.nlu.constants import ACTION_NAME, INTENT
+from spacy.pipeline import EntityRuler
 
 _rasas_possible_keys = RulePolicy._get_possible_keys
+_rasas_is_empty = Domain.is_empty
 
 
 def install() -> None:
     """Make models that are loaded from now on use what is below."""
-    processor.DaskGraphRunner = SequentialRunner
-    RulePolicy._get_possible_keys = possible_keys
+    for owner, name, ours in REPLACED:
+        setattr(owner, name, ours)
 
 
 class SequentialRunner(DaskGraphRunner):
@@ -64,3 +66,20 @@ def _ending(rule: str) -> tuple[str | None, str | None]:
     state: State = json.loads(rule)[-1]
     action = state.get(PREVIOUS_ACTION, {}).get(ACTION_NAME)
     return (action, state.get(USER, {}).get(INTENT)) if action else (None, None)
+
+
+def is_empty(domain: Domain) -> bool:
+    """Tell whether a domain is empty, which Rasa finds out for each message by writing all of it to a dictionary."""
+    if not hasattr(domain, "_is_empty"):
+        domain._is_empty = _rasas_is_empty(domain)
+    found: bool = domain._is_empty
+    return found
+
+
+REPLACED: tuple[tuple[Any, str, Any], ...] = (
+    (processor, "DaskGraphRunner", SequentialRunner),
+    (RulePolicy, "_get_possible_keys", possible_keys),
+    (Domain, "is_empty", is_empty),
+    # It counts all patterns at each text, to warn where there are none.
+    (EntityRuler, "_require_patterns", lambda _ruler: None),
+)

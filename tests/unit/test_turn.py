@@ -11,7 +11,9 @@ from onnxruntime import InferenceSession
 from rasa.core.agent import Agent, load_agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.core.utils import AvailableEndpoints
+from rasa.shared.core.events import BotUttered
 
+from assistant import engine
 from assistant.clinic import ROOT
 from assistant.gate import Gate
 from assistant.startup import MODEL
@@ -25,6 +27,38 @@ async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
     monkeypatch.setenv("ACTION_URL", "http://127.0.0.1:9/webhook")
     monkeypatch.setenv("ACTION_TOKEN", "none")
     return await load_agent(str(MODEL), endpoints=AvailableEndpoints.read_endpoints(str(ROOT / "endpoints.yml")))
+
+
+async def events_of(agent: Agent, user: str) -> list[str]:
+    """Return what happens in a conversation, apart from the words of its answers."""
+    gate, output = Gate(lambda: agent, seconds=60), CollectingOutputChannel()
+    for text in (
+        "hello",
+        "what causes it?",
+        "tell me more",
+        "My knee hurts. What should I do?",
+        "do insoles help, and which exercises do?",
+        "does that help with lupus",
+        "i want to book an appointment",
+        "what does the clinic cost?",
+        "stop",
+        "the bone sticks out of my leg",
+    ):
+        await gate(UserMessage(text, output, user, input_channel="rest"))
+    tracker = await agent.tracker_store.retrieve(user)
+    assert tracker is not None
+    return [str(event) for event in tracker.events if not isinstance(event, BotUttered)]
+
+
+async def test_a_server_does_what_rasas_own_engine_does(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = await events_of(agent, "rest:ana")
+    for owner, name, _ in engine.REPLACED:
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    engine.install()
+    ours = await load_agent(str(MODEL), endpoints=AvailableEndpoints.read_endpoints(str(ROOT / "endpoints.yml")))
+    assert isinstance(ours.processor.graph_runner, engine.SequentialRunner)
+    assert await events_of(ours, "rest:bo") == done
+    assert len(done) > 30
 
 
 async def test_the_encoder_runs_once_a_message(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
