@@ -458,7 +458,7 @@ def offered_number(tracker: Tracker) -> Contact | None:
 
 
 def offered_reason(tracker: Tracker) -> str | None:
-    """Return what the visit may be about: the topics of the article's latest answers; None after a sign of an emergency."""
+    """Return what the visit may be about: the topics of the latest answers; None after a sign of an emergency."""
     if tracker.get_slot("urgent"):
         return None
     topics: dict[str, None] = {}
