@@ -52,6 +52,7 @@ _FAILURES_BEFORE_HELP = 2
 _FAILURES_BEFORE_LEAVING = 4
 # What these say is answered by the question that the form asks again.
 _ASKED_AGAIN = frozenset({"book_appointment", "greet"})
+_SMALL_TALK = frozenset({"greet", "thank", "goodbye"})
 _BACK = re.compile(r"\b(go|one|step) back\b|^\W*back\W*$|\bprevious\b", re.IGNORECASE)
 _YES = re.compile(
     r"^\W*(/affirm|y|ye[psa]h?|yes\w*|yup|ya|sure|ok(ay)?|please|send|book (it|that|this)|go (ahead|for it)|correct"
@@ -71,6 +72,9 @@ _ASKS_ITSELF = frozenset({"utter_booking_correction_unclear", "utter_booking_und
 _OFFERS_A_DAY = frozenset(f"utter_booking_time_{reason}" for reason in ("past", "closed", "holiday"))
 _ASKS_TO_SEND = frozenset({"utter_booking_read_back", "utter_booking_undecided"})
 _AGREEING = frozenset({"affirm", "thank", "feedback_positive", "book_appointment"})
+_WHY = re.compile(
+    r"^\W*((but|and|ok|hm+)\W+)?(why|what for|how come)(\W+(do|would) you (ask|need|want)\b.*)?\W*$", re.IGNORECASE
+)
 # An agreement to go on, not a yes to "have you been here before?".
 _MAYBE = re.compile(r"^\W*(ok(ay)?|k|sure|fine|alright|all right|go on|of course)\W*$", re.IGNORECASE)
 _THIS_NUMBER = re.compile(
@@ -159,6 +163,9 @@ class _Turn:
             return {"urgent": True} | told | self._close("paused")
         if self._intent == "delete_my_data":
             return self._close("deleting")
+        if _WHY.search(self._text):
+            self._say("utter_ask_privacy")
+            return {"booking_failures": 0}
         own = offered_number(self._tracker) if self._requested == _CONTACT else None
         if own and (self._intent == "affirm" or _THIS_NUMBER.search(self._text)) and not is_question(self._text):
             return self._told(with_faults=False) or {_CONTACT: _plain(own), "booking_failures": 0}
@@ -289,7 +296,7 @@ class _Turn:
             return False
         if self._requested == _NAME and is_written_as_name(self._text):
             return False
-        if self._requested == _REASON:
+        if self._requested == _REASON and self._intent not in _SMALL_TALK:
             return is_question(self._text) or self._text.rstrip().endswith("?")
         return self._confidence >= _SURELY or is_question(self._text)
 

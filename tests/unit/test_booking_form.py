@@ -370,3 +370,19 @@ async def test_the_read_back_names_the_date_once(words: str, shown: str) -> None
     dispatcher = CollectingDispatcher()
     await AskBookingConfirmation().run(dispatcher, Tracker("rest:1", slots, {}, [], False, None, {}, None), DOMAIN)
     assert dict(dispatcher.messages[0]["card"])["Would suit"] == shown
+
+
+@pytest.mark.parametrize("requested", SLOTS)
+@pytest.mark.parametrize("text", ["why", "why?", "why do you need that?"])
+async def test_why_is_asked_of_the_question(requested: str, text: str) -> None:
+    assert await turn(text, requested, "ask_causes") == ({"booking_failures": 0}, ["utter_ask_privacy"])
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "spoken"),
+    [("thanks", "thank", ["utter_thank"]), ("hello", "greet", []), ("bye", "goodbye", [])],
+)
+async def test_small_talk_is_no_reason(text: str, intent: str, spoken: list[str]) -> None:
+    slots, said = await turn(text, "booking_reason", intent)
+    assert "booking_reason" not in slots
+    assert said == spoken
