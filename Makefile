@@ -18,7 +18,8 @@ setup: models/.built widget/dist
 test: train widget/dist lint
 	$(IN) python -m assistant data validate --fail-on-warnings > var/validate.log 2>&1 || { tail -n 20 var/validate.log; exit 1; }
 	$(IN) python -m assistant test core --stories data/stories --out results/core --fail-on-prediction-errors > var/core.log 2>&1 || { tail -n 20 var/core.log; exit 1; }
-	$(IN) python -m pytest -q tests --ignore tests/browser
+	$(IN) python -m pytest -q -n 2 --dist loadfile tests/unit tests/nlu tests/conversations tests/channels
+	$(IN) python -m pytest -q tests/faults tests/scale
 	$(IN) python -m pytest -q tests/browser
 
 lint: .venv/.synced

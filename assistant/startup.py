@@ -1,10 +1,12 @@
 """What is checked before a server starts, so that a fault there is one sentence and not a traceback."""
 
+import gzip
 import hashlib
 import hmac
 import os
 import socket
 import tarfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from assistant.clinic import ROOT
 
 MODEL = ROOT / "models" / "assistant.tar.gz"
 _METADATA = "metadata.json"
+_READ_AT_ONCE = 1 << 20
 
 
 class StartError(Exception):
@@ -32,9 +35,13 @@ def check_model(path: Path = MODEL, digest: str | None = None) -> None:
         raise StartError(f"There is no trained model at {path}: make it with `make train`.")
     try:
         content = path.read_bytes()
-        with tarfile.open(path) as archive:
-            is_whole = any(Path(member.name).name == _METADATA for member in archive)
-    except (OSError, EOFError, tarfile.TarError) as error:
+        # Only at its end does the archive say whether each byte before was right.
+        with gzip.open(path) as archive:
+            while archive.read(_READ_AT_ONCE):
+                pass
+        with tarfile.open(path) as files:
+            is_whole = any(Path(member.name).name == _METADATA for member in files)
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise StartError(_damaged(path)) from error
     if not is_whole:
         raise StartError(_damaged(path))

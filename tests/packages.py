@@ -1,8 +1,10 @@
 """Programs from Debian's packages, installed where this may be done and they are missing."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 _FOLDERS = ("/usr/sbin", "/usr/bin")
@@ -37,7 +39,12 @@ def install(package: str) -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise PackageUnavailable(f"{package} is missing: run `apt-get install {package}` as root")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
-        done = subprocess.run(["apt-get", "-q", *command], env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise PackageUnavailable(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
+    # Tests run in several processes, and apt-get does not wait for another one of itself.
+    with (Path(tempfile.gettempdir()) / "apt-get.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
+            done = subprocess.run(
+                ["apt-get", "-q", *command], env=environment, capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise PackageUnavailable(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
