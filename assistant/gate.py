@@ -38,11 +38,13 @@ SECONDS_TO_ANSWER = 4.5
 NO_WORDS_INTENT = "no_words"
 HELP_INTENT = "ask_help"
 INFORM_INTENT = "inform"
+BOOKING_STATUS_INTENT = "ask_booking_status"
 STOP_INTENT = "stop"
 _LONGEST_SCAN = 20_000
 _LONGEST_CHOICE = 120
 _CONVERSATION_ID = re.compile(r"[a-z]+:[A-Za-z0-9._-]{1,100}")
 _COMMAND = re.compile(r"/+\s*\w+\s*(\{.*)?", re.DOTALL)
+_CALLED_OFF = re.compile(r"\b(cancel\w*|withdraw|call (it|that) off)\b", re.IGNORECASE)
 _FOR_A_VISIT = re.compile(r"\S@\w|(\d\W{0,2}){7,}|\b(book|visit|appointment)\b", re.IGNORECASE)
 _EMOJI_WORDS = {
     "👍": "yes",
@@ -267,11 +269,13 @@ def _has_numbers(channel: OutputChannel, buttons: list[Button]) -> bool:
 def _meant(understood: dict[str, Any], tracker: DialogueStateTracker | None) -> dict[str, Any]:
     """Return what was understood as it is meant at this place of the conversation.
 
-    In an open form a restart would throw its answers away unasked; outside it, a contact is told to book a visit.
+    In an open form a restart would throw its answers away unasked, and it is the form that is called off;
+    outside it, a contact is told to book a visit.
     """
     intent = understood[INTENT][INTENT_NAME_KEY]
     if tracker is not None and tracker.active_loop_name:
-        meant = STOP_INTENT if intent == USER_INTENT_RESTART else intent
+        is_called_off = intent == BOOKING_STATUS_INTENT and _CALLED_OFF.search(understood[TEXT])
+        meant = STOP_INTENT if intent == USER_INTENT_RESTART or is_called_off else intent
     else:
         is_sent = tracker is not None and tracker.get_slot("booking_status") == "sent"
         is_for_a_visit = intent == INFORM_INTENT and not is_sent and _FOR_A_VISIT.search(understood[TEXT])

@@ -369,6 +369,20 @@ async def test_a_typed_restart_reaches_an_open_form_as_a_wish_to_stop(events: tu
 @pytest.mark.parametrize(
     ("text", "events", "intent"),
     [
+        ("cancel my request", (FORM,), "stop"),
+        ("cancel my request", (), "ask_booking_status"),
+        ("did it go through", (FORM,), "ask_booking_status"),
+    ],
+)
+async def test_an_open_form_is_what_is_cancelled(text: str, events: tuple[Event, ...], intent: str) -> None:
+    agent = FakeAgent(asked("hi"), *events, questions=[{"text": text, "intent": {"name": "ask_booking_status"}}])
+    await said(text, agent)
+    assert agent.intents == [intent]
+
+
+@pytest.mark.parametrize(
+    ("text", "events", "intent"),
+    [
         ("ana@mail.com", (), "book_appointment"),
         ("Ann Lee, (949) 555-0133", (), "book_appointment"),
         ("friday morning", (), "inform"),
