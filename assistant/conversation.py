@@ -22,6 +22,8 @@ class Conversation(DialogueStateTracker):
         self._told: list[Event] = []
         # What `_told` makes of a new tracker.
         self._replayed: DialogueStateTracker | None = None
+        # The indices of the actions in `_told`.
+        self._moments: list[int] = []
         # By how many of the events in `_told` came before.
         self._states: dict[int, State] = {}
 
@@ -54,10 +56,10 @@ class Conversation(DialogueStateTracker):
             states: list[State] = super().past_states(domain, omit_unset_slots, ignore_rule_only_turns, rule_only_data)
             return states
         self._replay(domain)
-        moments = [index for index, event in enumerate(self._told) if isinstance(event, ActionExecuted)]
         # Those who ask may change what they get.
         return [
-            {kind: dict(features) for kind, features in self._states[at].items()} for at in [*moments, len(self._told)]
+            {kind: dict(features) for kind, features in self._states[at].items()}
+            for at in [*self._moments, len(self._told)]
         ]
 
     def _replay(self, domain: Domain) -> None:
@@ -65,11 +67,13 @@ class Conversation(DialogueStateTracker):
         told = self.applied_events()
         unchanged = _common(told, self._told)
         if self._replayed is None or unchanged < len(self._told):
-            self._replayed, self._told = self.init_copy(), []
+            self._replayed, self._told, self._moments = self.init_copy(), [], []
             self._states = {at: state for at, state in self._states.items() if at <= unchanged}
         for at, event in enumerate(told[len(self._told) :], len(self._told)):
-            if isinstance(event, ActionExecuted) and at not in self._states:
-                self._states[at] = domain.get_active_state(self._replayed)
+            if isinstance(event, ActionExecuted):
+                self._moments.append(at)
+                if at not in self._states:
+                    self._states[at] = domain.get_active_state(self._replayed)
             self._replayed.update(event)
         if len(told) not in self._states:
             self._states[len(told)] = domain.get_active_state(self._replayed)
