@@ -16,8 +16,9 @@ _SUGGESTIONS = 3
 _LEAST_LIKELY_SUGGESTION = 0.1
 _SOMETHING_ELSE = {"title": "Something else", "payload": "/ask_help"}
 _REACHING = re.compile(
-    r"^(?!.*\b(costs?|prices?|pay\w*|insurance|copay|bill\w*)\b).*\b(hours?|open|opens|opening|close[sd]?|closing|weekends?|(mon|tues|wednes|thurs|fri|satur|sun)days?|holidays?|phone"
-    r"|telephone|number|call you|reach you|contact|e-?mail|web ?(site|page)|online)\b",
+    r"^(?!.*\b(costs?|prices?|pay\w*|insurance|copay|bill\w*)\b).*\b(hours?|open|opens|opening|close[sd]?|closing"
+    r"|weekends?|(mon|tues|wednes|thurs|fri|satur|sun)days?|holidays?|phone|telephone|number|call you|reach you|contact"
+    r"|e-?mail|web ?(site|page)|online)\b",
     re.IGNORECASE,
 )
 
@@ -28,11 +29,6 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
     def __init__(self, endpoint_config: EndpointConfig | None = None, domain: Domain | None = None) -> None:
         super().__init__(domain.responses if domain else {})
         self._clinic = the_clinic()
-        self._of_sign = {
-            sign: name
-            for name, variations in self.responses.items()
-            for sign in variations[0].get("metadata", {}).get("signs", [])
-        }
 
     async def generate(
         self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
@@ -66,7 +62,7 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
     ) -> str:
         """Return the response that says what `utter_action` stands for in the words that fit the message."""
         if utter_action == f"utter_{RED_FLAG_INTENT}":
-            return self._of_sign.get(understood.get(SIGN_KEY, ""), utter_action)
+            return self._response_to_sign(understood.get(SIGN_KEY)) or utter_action
         if utter_action == "utter_ask_booking_status" and tracker.get_slot("booking_reference"):
             return "utter_booking_kept"
         if utter_action == "utter_ask_clinic_admin" and _REACHING.search(understood.get("text") or ""):
@@ -74,6 +70,13 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         if utter_action == "utter_did_you_mean" and not suggestions:
             return "utter_not_understood"
         return utter_action
+
+    def _response_to_sign(self, sign: str | None) -> str | None:
+        """Return the response whose metadata names a sign of an emergency."""
+        for name, variations in self.responses.items():
+            if sign in variations[0].get("metadata", {}).get("signs", []):
+                return name
+        return None
 
     def _suggestions(self, ranking: list[dict[str, Any]]) -> list[dict[str, str]]:
         """Return buttons for the likely topics, in the words of their metadata."""

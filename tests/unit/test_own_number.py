@@ -48,7 +48,7 @@ async def test_the_number_is_offered_by_its_end() -> None:
     assert (said["response"], said["ending"]) == ("utter_booking_own_number", "33")
 
 
-@pytest.mark.parametrize("sealed", ["x", seal(NUMBER, INBOX), ""])
+@pytest.mark.parametrize("sealed", ["x", seal(NUMBER, INBOX), ""], ids=["nonsense", "for another use", "nothing"])
 async def test_a_number_that_cannot_be_read_is_not_offered(sealed: str) -> None:
     told = tracker(sealed=sealed or "0")
     assert (await question(told))["response"] == "utter_ask_booking_contact"
