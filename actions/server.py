@@ -71,7 +71,9 @@ def build(token: str, bookings: Bookings) -> Sanic:
             return await _ready(bookings)
         if request.path == "/metrics":
             return await exposition(request)
-        if not hmac.compare_digest(request.headers.get("x-action-token", "").encode(), token.encode()):
+        if not hmac.compare_digest(
+            request.headers.get("x-action-token", "").encode(errors="surrogateescape"), token.encode()
+        ):
             return json({"error": "the header X-Action-Token is missing or wrong"}, 401)
         # The SDK inflates such a body without bound.
         if "content-encoding" in request.headers:

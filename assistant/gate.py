@@ -251,11 +251,6 @@ def latest_answer(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
     return answer or said
 
 
-def latest_offer(tracker: DialogueStateTracker) -> list[Button]:
-    """Return the buttons shown in answer to the latest message that brought any, in their order."""
-    return offer(latest_answer(tracker))
-
-
 def _last_said(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
     said = next((event.data for event in reversed(tracker.events) if isinstance(event, BotUttered)), None)
     return [] if said is None else [said]

@@ -12,7 +12,8 @@ from assistant.clinic import the_clinic
 from assistant.nlu.featurizer import UNANSWERED_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, SIGN_KEY
 
-_SUGGESTIONS = 3
+_LEAST_SUGGESTIONS = 2
+_MOST_SUGGESTIONS = 3
 _LEAST_LIKELY_SUGGESTION = 0.1
 _SOMETHING_ELSE = {"title": "Something else", "payload": "/ask_help"}
 _REACHING = re.compile(
@@ -79,10 +80,16 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         return None
 
     def _suggestions(self, ranking: list[dict[str, Any]]) -> list[dict[str, str]]:
-        """Return buttons for the likely topics, in the words of their metadata."""
-        likely = [candidate["name"] for candidate in ranking if candidate["confidence"] >= _LEAST_LIKELY_SUGGESTION]
-        topics = {intent: topic for intent in likely if (topic := self._topic(intent))}
-        return [{"title": topic, "payload": f"/{intent}"} for intent, topic in topics.items()][:_SUGGESTIONS]
+        """Return buttons for the two or three likeliest topics, in the words of their metadata, where any is likely."""
+        topics = [
+            (candidate["confidence"], {"title": topic, "payload": f"/{candidate['name']}"})
+            for candidate in ranking
+            if (topic := self._topic(candidate["name"]))
+        ]
+        if not topics or topics[0][0] < _LEAST_LIKELY_SUGGESTION:
+            return []
+        likely = [button for confidence, button in topics if confidence >= _LEAST_LIKELY_SUGGESTION]
+        return likely[:_MOST_SUGGESTIONS] if len(likely) > 1 else [button for _, button in topics[:_LEAST_SUGGESTIONS]]
 
     def _topic(self, intent: str) -> str | None:
         variations = self.responses.get(f"utter_{intent}", [])

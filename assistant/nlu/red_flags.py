@@ -93,7 +93,8 @@ class RedFlags:
     def is_denied(self, text: str) -> bool:
         """Tell whether `text` speaks of signs, but only to deny them or to tell of another time or person."""
         plain = _plain(text)
-        speaks = _is_past(plain) or any(pattern.search(plain) for _, pattern in self._patterns)
+        sentences = [sentence for sentence in _SENTENCE_END.split(plain) if sentence.strip()]
+        speaks = all(map(_is_past, sentences)) or any(pattern.search(plain) for _, pattern in self._patterns)
         return speaks and self.find(text) is None
 
 

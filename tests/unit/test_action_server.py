@@ -70,11 +70,10 @@ def test_an_action_runs_for_who_has_the_token(address: str) -> None:
     assert answer.json()["responses"][0]["text"] == "hello"
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Action-Token": ""}, {"X-Action-Token": "wrong"}, {"X-Action-Token": "é"}])
+@pytest.mark.parametrize("token", [None, b"", b"wrong", "é".encode(), b"\xe9"])
 @pytest.mark.parametrize("path", ["/webhook", "/actions", "/nothing"])
-def test_nothing_happens_without_the_token(address: str, headers: dict[str, str], path: str) -> None:
-    encoded = {name: value.encode() for name, value in headers.items()}
-    answer = requests.post(f"{address}{path}", json=call("hello"), headers=encoded)
+def test_nothing_happens_without_the_token(address: str, token: bytes | None, path: str) -> None:
+    answer = requests.post(f"{address}{path}", json=call("hello"), headers={"X-Action-Token": token})
     assert answer.status_code == 401
     assert "hello" not in answer.text
 

@@ -435,6 +435,8 @@ async def test_only_likely_topics_are_offered(responses: ClinicResponses) -> Non
     ranking = {"ask_causes": 0.4, "out_of_scope": 0.3, "ask_symptoms": 0.12, "ask_treatments": 0.04}
     likely = await told(responses, "utter_did_you_mean", "hm", ranking)
     assert [button["payload"] for button in likely["buttons"]] == ["/ask_causes", "/ask_symptoms", "/ask_help"]
+    lonely = await told(responses, "utter_did_you_mean", "hm", {"ask_causes": 0.4, "ask_treatments": 0.04})
+    assert [button["payload"] for button in lonely["buttons"]] == ["/ask_causes", "/ask_treatments", "/ask_help"]
     unlikely = await told(responses, "utter_did_you_mean", "hm", {"out_of_scope": 0.4, "ask_treatments": 0.04})
     assert [button["payload"] for button in unlikely["buttons"]] == ["/ask_help", "/ask_human"]
 

@@ -12,8 +12,9 @@ from rasa.shared.core.events import ActiveLoop, BotUttered, Event, Restarted, Sl
 from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
+from assistant import choices
 from assistant.clinic import the_clinic
-from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_offer
+from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_answer
 from assistant.locks import PromptLocks
 from assistant.trackers import StoreUnavailable
 
@@ -90,6 +91,10 @@ def is_apology(words: list[str]) -> bool:
 def asked(message: str) -> UserUttered:
     """Return a turn; those of one message bear its id."""
     return UserUttered(message, message_id=message)
+
+
+def offered(tracker: DialogueStateTracker) -> list[str]:
+    return [button["payload"] for button in choices.offer(latest_answer(tracker))]
 
 
 def offer(*payloads: str) -> BotUttered:
@@ -288,19 +293,19 @@ async def test_a_command_at_the_cut_of_a_long_message_is_not_read_as_one(gap: st
 def test_the_latest_offer_is_that_of_the_latest_turn_with_buttons() -> None:
     events = [asked("a"), offer("/one"), asked("b"), offer("/two"), offer("/three"), asked("c"), BotUttered("bye")]
     tracker = DialogueStateTracker.from_events(SENDER, events)
-    assert {button["payload"] for button in latest_offer(tracker)} == {"/two", "/three"}
-    assert latest_offer(DialogueStateTracker.from_events(SENDER, [])) == []
+    assert set(offered(tracker)) == {"/two", "/three"}
+    assert offered(DialogueStateTracker.from_events(SENDER, [])) == []
 
 
 def test_both_answers_to_two_questions_of_one_message_offer_buttons() -> None:
     events = [asked("a"), offer("/one"), asked("b"), offer("/two"), asked("b"), offer("/three"), asked("c")]
     tracker = DialogueStateTracker.from_events(SENDER, events)
-    assert {button["payload"] for button in latest_offer(tracker)} == {"/two", "/three"}
+    assert set(offered(tracker)) == {"/two", "/three"}
 
 
 def test_a_restart_offers_its_own_buttons_alone() -> None:
     events = [asked("a"), offer("/one"), asked("restart"), offer("/two"), Restarted()]
-    assert [button["payload"] for button in latest_offer(DialogueStateTracker.from_events(SENDER, events))] == ["/two"]
+    assert offered(DialogueStateTracker.from_events(SENDER, events)) == ["/two"]
 
 
 # ---------------------------------------------------------------- choices that are typed

@@ -209,6 +209,14 @@ def test_what_denies_a_sign_or_tells_of_long_ago_is_known(red_flags: RedFlags, t
     assert red_flags.is_denied(text)
 
 
-@pytest.mark.parametrize("text", ["I have chest pain", "how is it treated", "my foot went numb today, as it used to"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I have chest pain",
+        "how is it treated",
+        "my foot went numb today, as it used to",
+        "I used to run marathons. My leg has gone all funny and I am scared",
+    ],
+)
 def test_nothing_is_denied_where_no_sign_is_or_one_stands(red_flags: RedFlags, text: str) -> None:
     assert not red_flags.is_denied(text)

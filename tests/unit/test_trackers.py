@@ -30,8 +30,9 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
 
 from assistant import trackers
+from assistant.choices import offer
 from assistant.clinic import ROOT
-from assistant.gate import latest_offer
+from assistant.gate import latest_answer
 from assistant.trackers import (
     TURNS_KEPT,
     ConversationStore,
@@ -219,7 +220,7 @@ def test_a_long_conversation_keeps_its_last_turns() -> None:
     short = tracker_of(shortened(tracker))
     assert sum(isinstance(event, UserUttered) for event in short.events) == TURNS_KEPT
     assert state(short) == state(tracker)
-    assert latest_offer(short) == latest_offer(tracker)
+    assert offer(latest_answer(short)) == offer(latest_answer(tracker))
 
 
 async def test_slots_the_form_and_its_question_outlive_the_turns_that_set_them(store: ConversationStore) -> None:
@@ -259,7 +260,7 @@ async def test_a_restart_forgets_all_but_its_buttons(store: ConversationStore) -
     read = await kept(store, tracker_of([*events, words, Restarted(), ActionExecuted("action_listen")]))
     assert read.get_slot("booking_name") is None
     assert not any(isinstance(event, UserUttered) for event in read.events)
-    assert [button["payload"] for button in latest_offer(read)] == ["/ask_symptoms"]
+    assert [button["payload"] for button in offer(latest_answer(read))] == ["/ask_symptoms"]
 
 
 async def test_two_hundred_turns_stay_bounded(store: ConversationStore, url: str) -> None:
