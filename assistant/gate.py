@@ -14,7 +14,6 @@ from prometheus_client import Counter
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
-from rasa.shared.core.constants import USER_INTENT_RESTART
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -25,7 +24,7 @@ from assistant import metrics
 from assistant.choices import Button, chosen, is_closed, offer, pressed
 from assistant.clinic import ROOT
 from assistant.logs import turn_id
-from assistant.nlu.decision import BOOKING_INTENT
+from assistant.meaning import meant
 from assistant.nlu.featurizer import QUESTIONS_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, SIGN_KEY, RedFlags
 from assistant.responses import ClinicResponses
@@ -37,15 +36,10 @@ LONGEST_MESSAGE = 1000
 SECONDS_TO_ANSWER = 4.5
 NO_WORDS_INTENT = "no_words"
 HELP_INTENT = "ask_help"
-INFORM_INTENT = "inform"
-BOOKING_STATUS_INTENT = "ask_booking_status"
-STOP_INTENT = "stop"
 _LONGEST_SCAN = 20_000
 _LONGEST_CHOICE = 120
 _CONVERSATION_ID = re.compile(r"[a-z]+:[A-Za-z0-9._-]{1,100}")
 _COMMAND = re.compile(r"/+\s*\w+\s*(\{.*)?", re.DOTALL)
-_CALLED_OFF = re.compile(r"\b(cancel\w*|withdraw|call (it|that) off)\b", re.IGNORECASE)
-_FOR_A_VISIT = re.compile(r"\S@\w|(\d\W{0,2}){7,}|\b(book|visit|appointment)\b", re.IGNORECASE)
 _EMOJI_WORDS = {
     "👍": "yes",
     "👌": "ok",
@@ -156,7 +150,7 @@ class Gate:
         understood = await agent.processor.parse_message(message)
         questions = understood.get(QUESTIONS_KEY) or [understood]
         tracker = await agent.tracker_store.retrieve(message.sender_id)
-        return [_turn_of(message, _meant({**understood, **question}, tracker)) for question in questions]
+        return [_turn_of(message, meant({**understood, **question}, tracker)) for question in questions]
 
     async def _choice(self, text: str, message: UserMessage, agent: Agent) -> str | None:
         """Return the payload of a button of the latest offer that was pressed, or typed as its label or number."""
@@ -259,23 +253,6 @@ def _last_said(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
 def _has_numbers(channel: OutputChannel, buttons: list[Button]) -> bool:
     """Tell whether a channel shows an offer with numbers; those that say nothing of it show buttons."""
     return bool(getattr(channel, "has_numbers", lambda _buttons: False)(buttons))
-
-
-def _meant(understood: dict[str, Any], tracker: DialogueStateTracker | None) -> dict[str, Any]:
-    """Return what was understood as it is meant at this place of the conversation.
-
-    In an open form a restart would throw its answers away unasked, and it is the form that is called off;
-    outside it, a contact is told to book a visit.
-    """
-    intent = understood[INTENT][INTENT_NAME_KEY]
-    if tracker is not None and tracker.active_loop_name:
-        is_called_off = intent == BOOKING_STATUS_INTENT and _CALLED_OFF.search(understood[TEXT])
-        meant = STOP_INTENT if intent == USER_INTENT_RESTART or is_called_off else intent
-    else:
-        is_sent = tracker is not None and tracker.get_slot("booking_status") == "sent"
-        is_for_a_visit = intent == INFORM_INTENT and not is_sent and _FOR_A_VISIT.search(understood[TEXT])
-        meant = BOOKING_INTENT if is_for_a_visit else intent
-    return {**understood, INTENT: {**understood[INTENT], INTENT_NAME_KEY: meant}}
 
 
 def _understood(text: str, intent: str) -> dict[str, Any]:

@@ -1,0 +1,33 @@
+"""What a message means at its place of a conversation, where that differs from what it means alone."""
+
+import re
+from typing import Any
+
+from rasa.shared.core.constants import USER_INTENT_RESTART
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, TEXT
+
+from assistant.nlu.decision import BOOKING_INTENT
+
+_INFORM_INTENT = "inform"
+_BOOKING_STATUS_INTENT = "ask_booking_status"
+_STOP_INTENT = "stop"
+_CALLED_OFF = re.compile(r"\b(cancel\w*|withdraw|call (it|that) off)\b", re.IGNORECASE)
+_FOR_A_VISIT = re.compile(r"\S@\w|(\d\W{0,2}){7,}|\b(book|visit|appointment)\b", re.IGNORECASE)
+
+
+def meant(understood: dict[str, Any], tracker: DialogueStateTracker | None) -> dict[str, Any]:
+    """Return what was understood as it is meant at this place of the conversation.
+
+    In an open form a restart would throw its answers away unasked, and it is the form that is called off;
+    outside it, a contact is told to book a visit.
+    """
+    intent = understood[INTENT][INTENT_NAME_KEY]
+    if tracker is not None and tracker.active_loop_name:
+        is_called_off = intent == _BOOKING_STATUS_INTENT and _CALLED_OFF.search(understood[TEXT])
+        name = _STOP_INTENT if intent == USER_INTENT_RESTART or is_called_off else intent
+    else:
+        is_sent = tracker is not None and tracker.get_slot("booking_status") == "sent"
+        is_for_a_visit = intent == _INFORM_INTENT and not is_sent and _FOR_A_VISIT.search(understood[TEXT])
+        name = BOOKING_INTENT if is_for_a_visit else intent
+    return {**understood, INTENT: {**understood[INTENT], INTENT_NAME_KEY: name}}
