@@ -1,7 +1,6 @@
 """Chromium and the real servers for the browser tests."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.packages import PackageUnavailable, program
 from tests.servers import ROOT, Server, assistant
 
 _FLAGS = [
@@ -86,10 +86,7 @@ def page(open_context: Callable[..., BrowserContext], server: Server) -> Page:
 
 def _chromium() -> str | None:
     """Return the path of a Chromium, installed from Debian when missing; None means Playwright's own."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "-q", *command], env=environment, check=True)
-        found = shutil.which("chromium")
-    return found
+    try:
+        return os.environ.get("CHROMIUM") or str(program("chromium", "chromium"))
+    except PackageUnavailable:
+        return None
