@@ -18,6 +18,7 @@ _DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "ACTION_URL": "http://127.0.0.1:5055/webhook",
     "SANIC_GRACEFUL_SHUTDOWN_TIMEOUT": "8",
+    "SANIC_ACCESS_LOG": "false",
 }
 
 

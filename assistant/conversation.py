@@ -1,11 +1,23 @@
 """A conversation as the policies see it."""
 
 from copy import copy
+from itertools import islice
 from typing import Any
 
 from rasa.shared.core.domain import Domain, State
-from rasa.shared.core.events import ActionExecuted, Event
+from rasa.shared.core.events import (
+    ActionExecuted,
+    ActiveLoop,
+    BotUttered,
+    DefinePrevUserUtteredFeaturization,
+    Event,
+    SlotSet,
+    UserUttered,
+)
 from rasa.shared.core.trackers import DialogueStateTracker
+
+# What never takes an event back.
+_ADDED = frozenset({BotUttered, DefinePrevUserUtteredFeaturization, SlotSet, UserUttered})
 
 
 class Conversation(DialogueStateTracker):
@@ -19,6 +31,7 @@ class Conversation(DialogueStateTracker):
         # The latest event that `_applied` takes in, and how many events there were.
         self._seen: tuple[int, Event | None] = (0, None)
         self._applied: list[Event] = []
+        self._loops: set[str | None] = set()
         self._told: list[Event] = []
         # What `_told` makes of a new tracker.
         self._replayed: DialogueStateTracker | None = None
@@ -29,10 +42,22 @@ class Conversation(DialogueStateTracker):
 
     def applied_events(self) -> list[Event]:
         """Return the events that were not taken back, as Rasa's tracker does."""
-        seen = (len(self.events), self.events[-1] if self.events else None)
-        if seen[0] != self._seen[0] or seen[1] is not self._seen[1]:
-            self._seen, self._applied = seen, super().applied_events()
+        count, latest = self._seen
+        new = list(islice(self.events, count, None))
+        is_other = count > len(self.events) or (count and self.events[count - 1] is not latest)
+        if is_other or any(self._may_take_back(event) for event in new):
+            self._loops = {event.name for event in self.events if isinstance(event, ActiveLoop)}
+            self._applied = super().applied_events()
+        else:
+            self._applied += new
+        self._seen = (len(self.events), self.events[-1] if self.events else None)
         return self._applied.copy()
+
+    def _may_take_back(self, event: Event) -> bool:
+        """Tell whether an event may undo others, as the run of a form does that was run before."""
+        if type(event) is ActionExecuted:
+            return event.action_name in self._loops
+        return type(event) not in _ADDED
 
     def copy(self) -> DialogueStateTracker:
         """Return a tracker with the same events and in the same state."""
@@ -55,11 +80,15 @@ class Conversation(DialogueStateTracker):
         if omit_unset_slots or ignore_rule_only_turns:
             states: list[State] = super().past_states(domain, omit_unset_slots, ignore_rule_only_turns, rule_only_data)
             return states
+        return self.latest_states(domain, len(self.events) + 1)
+
+    def latest_states(self, domain: Domain, most: int) -> list[State]:
+        """Return the last `most` of `past_states`."""
         self._replay(domain)
         # Those who ask may change what they get.
         return [
             {kind: dict(features) for kind, features in self._states[at].items()}
-            for at in [*self._moments, len(self._told)]
+            for at in [*self._moments, len(self._told)][-most:]
         ]
 
     def _replay(self, domain: Domain) -> None:
@@ -78,6 +107,14 @@ class Conversation(DialogueStateTracker):
         if len(told) not in self._states:
             self._states[len(told)] = domain.get_active_state(self._replayed)
         self._told = told
+
+
+def latest_states(tracker: DialogueStateTracker, domain: Domain, most: int) -> list[State]:
+    """Return the last `most` states of any tracker."""
+    if isinstance(tracker, Conversation):
+        return tracker.latest_states(domain, most)
+    states: list[State] = tracker.past_states(domain)
+    return states[-most:]
 
 
 def _common(some: list[Event], others: list[Event]) -> int:

@@ -1,18 +1,23 @@
 """What a server does in place of parts of Rasa: with the same results, and less work a turn."""
 
+import gc
 import json
 from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
 from rasa.core import processor
-from rasa.core.policies.rule_policy import RulePolicy
+from rasa.core.policies.rule_policy import RULES, RULES_FOR_LOOP_UNHAPPY_PATH, RulePolicy
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.shared.core.constants import PREVIOUS_ACTION, USER
 from rasa.shared.core.domain import Domain, State
-from rasa.shared.nlu.constants import ACTION_NAME, INTENT
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.nlu.constants import ACTION_NAME, INTENT, TEXT
 from spacy.pipeline import EntityRuler
 
+from assistant.conversation import latest_states
+
+_rasas_find_action_from_rules = RulePolicy._find_action_from_rules
 _rasas_possible_keys = RulePolicy._get_possible_keys
 _rasas_is_empty = Domain.is_empty
 
@@ -21,6 +26,12 @@ def install() -> None:
     """Make models that are loaded from now on use what is below."""
     for owner, name, ours in REPLACED:
         setattr(owner, name, ours)
+
+
+def settle() -> None:
+    """Leave all that is loaded by now out of garbage collection, each run of which took as long as ten turns."""
+    gc.collect()
+    gc.freeze()
 
 
 class SequentialRunner(DaskGraphRunner):
@@ -48,6 +59,45 @@ class SequentialRunner(DaskGraphRunner):
         nodes = self._graph_schema.minimal_graph_schema(list(targets)).nodes
         needs = {name: node.needs.values() for name, node in nodes.items()}
         return [name for name in TopologicalSorter(needs).static_order() if name in nodes]
+
+
+def find_action_from_rules(
+    policy: RulePolicy, tracker: DialogueStateTracker, domain: Domain, use_text_for_last_user_input: bool
+) -> tuple[str | None, str | None, bool]:
+    """Look for a rule by what was typed, before one by its intent, only where rules tell of what was typed."""
+    if use_text_for_last_user_input and not _tell_of_texts(policy):
+        return None, None, False
+    found: tuple[str | None, str | None, bool] = _rasas_find_action_from_rules(
+        policy, tracker, domain, use_text_for_last_user_input
+    )
+    return found
+
+
+def prediction_states(
+    policy: RulePolicy,
+    tracker: DialogueStateTracker,
+    domain: Domain,
+    use_text_for_last_user_input: bool = False,
+    rule_only_data: dict[str, Any] | None = None,
+) -> list[State]:
+    """Return the states that rules are compared with: as many of the latest as the longest rule has."""
+    states = latest_states(tracker, domain, _longest(policy))
+    policy.featurizer._choose_last_user_input([states], use_text_for_last_user_input)
+    return states
+
+
+@cache
+def _longest(policy: RulePolicy) -> int:
+    return max(map(len, _rules(policy)))
+
+
+@cache
+def _tell_of_texts(policy: RulePolicy) -> bool:
+    return any(TEXT in state.get(USER, {}) for rule in _rules(policy) for state in rule)
+
+
+def _rules(policy: RulePolicy) -> list[list[State]]:
+    return [json.loads(rule) for kind in (RULES, RULES_FOR_LOOP_UNHAPPY_PATH) for rule in policy.lookup[kind]]
 
 
 def possible_keys(policy: RulePolicy, lookup: dict[str, str], states: list[State]) -> set[str]:
@@ -79,6 +129,10 @@ def is_empty(domain: Domain) -> bool:
 REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (processor, "DaskGraphRunner", SequentialRunner),
     (RulePolicy, "_get_possible_keys", possible_keys),
+    (RulePolicy, "_find_action_from_rules", find_action_from_rules),
+    (RulePolicy, "_prediction_states", prediction_states),
+    # It writes all states for a log that is off.
+    (RulePolicy, "format_tracker_states", lambda _policy, _states: []),
     (Domain, "is_empty", is_empty),
     # It counts all patterns at each text, to warn where there are none.
     (EntityRuler, "_require_patterns", lambda _ruler: None),

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import ipaddress
 import os
+from functools import lru_cache
 
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 from sanic import Request, response
@@ -17,7 +18,12 @@ REFUSAL = "metrics need METRICS_TOKEN, or a program on this machine"
 def is_from_here(request: Request) -> bool:
     """Tell whether a program of this machine asks, and neither a proxy nor a page in a browser."""
     through_others = {"x-forwarded-for", "forwarded", "x-real-ip", "origin"} & set(request.headers)
-    return not through_others and ipaddress.ip_address(request.ip).is_loopback
+    return not through_others and _is_loopback(request.ip)
+
+
+@lru_cache
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
 
 
 def may_read(address_is_here: bool, authorization: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from rasa.core.lock import TicketLock
-from rasa.core.lock_store import LOCK_LIFETIME, InMemoryLockStore, LockStore
+from rasa.core.lock_store import LOCK_LIFETIME, LockStore
 from rasa.utils.endpoints import EndpointConfig
 from redis import asyncio as redis
 from redis.asyncio.lock import Lock
@@ -39,7 +39,7 @@ class ConversationLocks(LockStore):
 
     def __init__(self, endpoint_config: EndpointConfig | None = None) -> None:
         url = os.environ.get("REDIS_URL")
-        self._locks: RedisLocks | PromptLocks = RedisLocks(url) if url else PromptLocks()
+        self._locks: RedisLocks | ProcessLocks = RedisLocks(url) if url else ProcessLocks()
 
     def lock(
         self,
@@ -50,18 +50,19 @@ class ConversationLocks(LockStore):
         return self._locks.lock(conversation_id, lock_lifetime, wait_time_in_seconds)
 
 
-class PromptLocks(InMemoryLockStore):
-    """Rasa's lock of one process, which looks every 20 ms instead of every second whether it is its turn."""
+class ProcessLocks:
+    """asyncio's `Lock` for each conversation of this process, which goes to those who wait in their order."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def lock(
-        self,
-        conversation_id: str,
-        lock_lifetime: float = LOCK_LIFETIME,
-        wait_time_in_seconds: float = _POLL_SECONDS,
+        self, conversation_id: str, lock_lifetime: float = LOCK_LIFETIME, wait_time_in_seconds: float = _POLL_SECONDS
     ) -> AsyncGenerator[TicketLock, None]:
-        async with super().lock(conversation_id, lock_lifetime, wait_time_in_seconds) as ticket:
-            yield ticket
+        """Hold the lock of a conversation for as long as that takes."""
+        async with self._locks.setdefault(conversation_id, asyncio.Lock()):
+            yield TicketLock(conversation_id)
 
 
 class RedisLocks:

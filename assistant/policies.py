@@ -21,6 +21,11 @@ class StoryPolicy(MemoizationPolicy):
     all its states for each beginning that it tries, and it loses a story in whose middle rules take many steps.
     """
 
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        # Packing the few stories there are saves nothing, and each prediction would pack what it looks up.
+        return {**MemoizationPolicy.get_default_config(), "enable_feature_string_compression": False}
+
     def predict_action_probabilities(
         self,
         tracker: DialogueStateTracker,

@@ -1,7 +1,6 @@
 """The tracker store: one row a conversation, holding its slots and its last turns."""
 
 import asyncio
-import json
 import logging
 import os
 import time
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
 import sqlalchemy as sa
+import ujson
 from rasa.core.agent import Agent
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import TrackerStore
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 TURNS_KEPT = 8
+_MOST_TURNS = 2 * TURNS_KEPT
+_CONVERSATIONS_AT_HAND = 64
 _LOCK_SECONDS = 2
 _engines: WeakSet[sa.engine.Engine] = WeakSet()
 _metadata = sa.MetaData()
@@ -104,8 +106,9 @@ class StoreUnavailable(BaseException):
 class ConversationStore(TrackerStore):
     """Keeps each conversation in one row of SQLite or PostgreSQL (`DATABASE_URL`).
 
-    A conversation is cut to its slots, its active form and its last `TURNS_KEPT` turns, so that a turn costs the same
-    however long people talk. What another server has written since a task read a conversation is never overwritten:
+    A conversation is cut to its slots, its active form and its last `TURNS_KEPT` turns each time it has grown to twice
+    as many, so that a turn costs the same however long people talk. What was saved last is kept at hand, and gone on
+    with as long as the database holds the same. What another server has written since a task read a conversation is never overwritten:
     `save` raises StoreUnavailable instead. An event broker learns of events once they are written.
     """
 
@@ -118,6 +121,8 @@ class ConversationStore(TrackerStore):
     ) -> None:
         super().__init__(domain, event_broker)
         self._clock = clock
+        # Those that were left longest ago come first.
+        self._at_hand: dict[str, _Read] = {}
         self._engine = create_engine(kwargs.get("url") or database_url())
         try:
             with self._engine.begin() as connection:
@@ -135,13 +140,11 @@ class ConversationStore(TrackerStore):
         if read is None or read.conversation != tracker.sender_id:
             read = await self._load(tracker.sender_id)
         updated_at = self._clock()
-        row = {
-            "events": json.dumps([event.as_dict() for event in shortened(tracker)]),
-            "updated_at": updated_at,
-        }
+        events = shortened(tracker)
+        row = {"events": ujson.dumps([event.as_dict() for event in events]), "updated_at": updated_at}
         message, words = _latest_turn(tracker)
         said = [*(read.said if read.message == message else []), words]
-        answer = {"message": message, "said": json.dumps(said)}
+        answer = {"message": message, "said": ujson.dumps(said)}
 
         def write(connection: sa.engine.Connection) -> None:
             if read.updated_at is None:
@@ -161,7 +164,11 @@ class ConversationStore(TrackerStore):
                 connection.execute(sa.insert(_answers).values(conversation=tracker.sender_id, **answer))
 
         await self._in_thread(write)
-        _read.set(_Read(tracker.sender_id, updated_at, tracker, len(tracker.events), message, said))
+        written = _Read(tracker.sender_id, updated_at, tracker, len(tracker.events), message, said)
+        _read.set(written)
+        # What has just begun is a tracker of Rasa's own.
+        if isinstance(tracker, Conversation) and len(events) == written.events:
+            self._keep_at_hand(written)
         if self.event_broker:
             new = list(tracker.events)[read.events :]
             await self._stream_new_events(self.event_broker, new, tracker.sender_id)
@@ -178,6 +185,7 @@ class ConversationStore(TrackerStore):
             connection.execute(sa.delete(conversations).where(conversations.c.id == sender_id))
             connection.execute(sa.delete(_answers).where(_answers.c.conversation == sender_id))
 
+        self._at_hand.pop(sender_id, None)
         await self._in_thread(erase)
         _read.set(None)
 
@@ -191,15 +199,24 @@ class ConversationStore(TrackerStore):
         if read and _reads_once.get() and read.conversation == sender_id and read.is_as_it_was():
             return read
         stored = await self._in_thread(lambda connection: connection.execute(_STORED, {"id": sender_id}).first())
+        at_hand = self._at_hand.pop(sender_id, None)
         if stored is None or self.domain is None:
             read = _Read(sender_id, None, None, 0, None, [])
+        elif at_hand and at_hand.updated_at == stored.updated_at and at_hand.is_as_it_was():
+            read = at_hand
         else:
-            events = [_event(event) for event in json.loads(stored.events)]
+            events = [_event(event) for event in ujson.loads(stored.events)]
             tracker = Conversation.from_events(sender_id, events, self.domain.slots)
-            said = json.loads(stored.said) if stored.said else []
+            said = ujson.loads(stored.said) if stored.said else []
             read = _Read(sender_id, stored.updated_at, tracker, len(events), stored.message, said)
         _read.set(read)
         return read
+
+    def _keep_at_hand(self, written: _Read) -> None:
+        self._at_hand.pop(written.conversation, None)
+        self._at_hand[written.conversation] = written
+        if len(self._at_hand) > _CONVERSATIONS_AT_HAND:
+            del self._at_hand[next(iter(self._at_hand))]
 
     async def _in_thread(self, work: Callable[[sa.engine.Connection], Result]) -> Result:
         return await in_thread(self._engine, work)
@@ -334,10 +351,10 @@ def _said_at_restart(tracker: DialogueStateTracker) -> list[Event]:
 
 
 def shortened(tracker: DialogueStateTracker) -> list[Event]:
-    """Return events that leave the tracker as it is, with no more than its last `TURNS_KEPT` turns told in full."""
+    """Return events that leave the tracker as it is, with no more than `_MOST_TURNS` turns, or its last `TURNS_KEPT`, told in full."""
     events = [*_said_at_restart(tracker), *_session(tracker)]
     turns = [index for index, event in enumerate(events) if isinstance(event, UserUttered)]
-    if len(turns) <= TURNS_KEPT:
+    if len(turns) <= _MOST_TURNS:
         return events
     cut = turns[-TURNS_KEPT]
     before = DialogueStateTracker.from_events(tracker.sender_id, events[:cut], list(tracker.slots.values()))

@@ -13,6 +13,7 @@ from sanic import Blueprint, Request, Sanic, response
 from sanic.response import HTTPResponse
 
 from assistant import metrics
+from assistant.engine import settle
 from assistant.exposition import exposition
 from assistant.startup import MODEL
 from assistant.trackers import StoreUnavailable, conversation_store
@@ -44,6 +45,7 @@ class Status(InputChannel):
             if not _has_model(app):
                 sys.stderr.write(f"The model cannot be loaded: delete {MODEL} and run `make train`.\n")
                 raise SystemExit(1)
+            settle()
             port = os.environ.get("PORT")
             if port:
                 sys.stderr.write(f"\nThe assistant is ready: open http://127.0.0.1:{port}/chat/\n\n")

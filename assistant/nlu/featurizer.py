@@ -15,7 +15,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from assistant.clinic import ROOT
-from assistant.nlu.encoder import Encoder
+from assistant.nlu.encoder import Encoder, digest
 
 ENCODER_FOLDER = ROOT / "models" / "encoder"
 CLAUSES_KEY = "clauses"
@@ -63,6 +63,11 @@ class SentenceFeaturizer(GraphComponent):
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        # Rasa trains anew what follows a component whose configuration is another one.
+        return {"encoder": digest(ENCODER_FOLDER)}
 
     @classmethod
     def create(

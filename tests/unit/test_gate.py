@@ -15,7 +15,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from assistant import choices
 from assistant.clinic import the_clinic
 from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_answer
-from assistant.locks import PromptLocks
+from assistant.locks import ProcessLocks
 from assistant.trackers import StoreUnavailable
 
 SENDER = "rest:ana"
@@ -39,7 +39,7 @@ class FakeAgent:
         self.handled: list[UserMessage] = []
         self.answered: dict[str, list[list[dict[str, Any]]]] = {}
         self.processor = self.tracker_store = self
-        self.lock_store = PromptLocks()
+        self.lock_store = ProcessLocks()
 
     async def said(self, _sender: str, message: str) -> list[list[dict[str, Any]]]:
         return self.answered.get(message, [])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rasa.core.policies.memoization import AugmentedMemoizationPolicy, MemoizationPolicy
 from rasa.core.policies.rule_policy import RulePolicy
@@ -24,6 +25,7 @@ from rasa.shared.core.events import (
 )
 from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
 
+from assistant import engine
 from assistant.clinic import ROOT
 from assistant.conversation import Conversation
 from assistant.engine import possible_keys
@@ -152,6 +154,7 @@ def test_a_conversation_works_out_a_state_once(monkeypatch: pytest.MonkeyPatch) 
             conversation.past_states(DOMAIN)
             conversation.past_states(DOMAIN)
     assert len(worked_out) <= 3 * 20 + 1
+    assert conversation.latest_states(DOMAIN, 7) == conversation.past_states(DOMAIN)[-7:]
 
 
 def test_it_follows_a_story_after_other_talk(
@@ -165,18 +168,44 @@ def test_it_follows_a_story_after_other_talk(
     assert next_action(trained(MemoizationPolicy), tracker) is None
 
 
-def test_it_finds_the_rules_that_rasas_own_policy_finds(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> RulePolicy:
+    """Rasa's policy with the rules of `data/`."""
     config = {**RulePolicy.get_default_config(), "check_for_contradictions": False}
-    storage = LocalModelStorage.create(tmp_path)
+    storage = LocalModelStorage.create(tmp_path_factory.mktemp("rules"))
     policy = RulePolicy(config, storage, Resource("rules"), ExecutionContext(GraphSchema({}), "test"))
     policy.train([*load_data(str(ROOT / "data" / "rules"), DOMAIN), *stories()], DOMAIN)
+    return policy
+
+
+def test_it_finds_the_rules_that_rasas_own_policy_finds(rules: RulePolicy) -> None:
     intents, chooser, found = sorted(DOMAIN.intents), random.Random(2), 0
     for _ in range(300):
         talk, _ = a_talk(chooser)
         events = chooser.choice([talk[:-1], talk, [*talk[:-1], asked(chooser.choice(intents))], talk[:1]])
         states = DialogueStateTracker.from_events("rest:ana", events, DOMAIN.slots).past_states(DOMAIN)
-        for lookup in policy.lookup["rules"], policy.lookup["rules_for_loop_unhappy_path"]:
-            keys = policy._get_possible_keys(lookup, states)
-            assert possible_keys(policy, lookup, states) == keys, [str(event) for event in events]
+        for lookup in rules.lookup["rules"], rules.lookup["rules_for_loop_unhappy_path"]:
+            keys = rules._get_possible_keys(lookup, states)
+            assert possible_keys(rules, lookup, states) == keys, [str(event) for event in events]
             found += bool(keys)
     assert found > 100
+
+
+def test_it_predicts_what_rasas_own_policy_predicts(rules: RulePolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    intents, chooser = sorted(DOMAIN.intents), random.Random(3)
+
+    def predicted(kind: type[DialogueStateTracker]) -> list[tuple[str, bool]]:
+        found = []
+        for events in talks:
+            prediction = rules.predict_action_probabilities(kind.from_events("rest:ana", events, DOMAIN.slots), DOMAIN)
+            likeliest = DOMAIN.action_names_or_texts[int(np.argmax(prediction.probabilities))]
+            found.append((likeliest if max(prediction.probabilities) == 1 else "none", bool(prediction.events)))
+        return found
+
+    talks = [[*a_talk(chooser)[0][:-1], asked(chooser.choice(intents))][: chooser.randint(1, 60)] for _ in range(200)]
+    theirs = predicted(DialogueStateTracker)
+    for owner, name, ours in engine.REPLACED:
+        monkeypatch.setattr(owner, name, ours)
+    assert predicted(DialogueStateTracker) == theirs
+    assert predicted(Conversation) == theirs
+    assert len(set(theirs)) > 10
