@@ -14,6 +14,7 @@ from rasa.shared.core.events import (
     SlotSet,
     UserUttered,
 )
+from rasa.shared.core.slots import Slot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 # What never takes an event back.
@@ -66,7 +67,7 @@ class Conversation(DialogueStateTracker):
             setattr(twin, name, getattr(self, name))
         for name in ("events", "latest_action", "active_loop"):
             setattr(twin, name, copy(getattr(self, name)))
-        twin.slots = {name: copy(slot) for name, slot in self.slots.items()}
+        twin.slots = {name: _twin(slot) for name, slot in self.slots.items()}
         return twin
 
     def past_states(
@@ -107,6 +108,13 @@ class Conversation(DialogueStateTracker):
         if len(told) not in self._states:
             self._states[len(told)] = domain.get_active_state(self._replayed)
         self._told = told
+
+
+def _twin(slot: Slot) -> Slot:
+    """Return what `copy.copy` does, which takes ten times as long to find out how."""
+    twin: Slot = object.__new__(type(slot))
+    twin.__dict__.update(slot.__dict__)
+    return twin
 
 
 def latest_states(tracker: DialogueStateTracker, domain: Domain, most: int) -> list[State]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rasa.core import processor
 from rasa.core.policies.rule_policy import RULES, RULES_FOR_LOOP_UNHAPPY_PATH, RulePolicy
+from rasa.core.tracker_store import TrackerStore
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.shared.core.constants import PREVIOUS_ACTION, USER
 from rasa.shared.core.domain import Domain, State
@@ -15,7 +16,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ACTION_NAME, INTENT, TEXT
 from spacy.pipeline import EntityRuler
 
-from assistant.conversation import latest_states
+from assistant.conversation import Conversation, latest_states
 
 _rasas_find_action_from_rules = RulePolicy._find_action_from_rules
 _rasas_possible_keys = RulePolicy._get_possible_keys
@@ -100,6 +101,11 @@ def _rules(policy: RulePolicy) -> list[list[State]]:
     return [json.loads(rule) for kind in (RULES, RULES_FOR_LOOP_UNHAPPY_PATH) for rule in policy.lookup[kind]]
 
 
+def init_tracker(store: TrackerStore, sender_id: str) -> DialogueStateTracker:
+    """Return the tracker that a conversation begins with."""
+    return Conversation(sender_id, store.domain.slots, store.max_event_history)
+
+
 def possible_keys(policy: RulePolicy, lookup: dict[str, str], states: list[State]) -> set[str]:
     """Return the rules that a conversation may be following, by looking only at those that end as it does."""
     action = states[-1].get(PREVIOUS_ACTION, {}).get(ACTION_NAME)
@@ -133,6 +139,7 @@ REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (RulePolicy, "_prediction_states", prediction_states),
     # It writes all states for a log that is off.
     (RulePolicy, "format_tracker_states", lambda _policy, _states: []),
+    (TrackerStore, "init_tracker", init_tracker),
     (Domain, "is_empty", is_empty),
     # It counts all patterns at each text, to warn where there are none.
     (EntityRuler, "_require_patterns", lambda _ruler: None),

@@ -48,7 +48,7 @@ class StoryPolicy(MemoizationPolicy):
         rule_only_data: dict[str, Any] | None = None,
     ) -> list[State]:
         """Return the latest states as a story would tell them, without the steps that only rules take."""
-        actions = [event for event in tracker.applied_events() if isinstance(event, ActionExecuted)]
+        actions = [event for event in tracker.applied_events() if type(event) is ActionExecuted]
         told: list[State] = []
         is_hidden, before = False, None
         for state, action in zip(tracker.past_states(domain), [*actions, None], strict=True):

@@ -29,14 +29,15 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
 
     def __init__(self, endpoint_config: EndpointConfig | None = None, domain: Domain | None = None) -> None:
         super().__init__(domain.responses if domain else {})
-        self._clinic = the_clinic()
+        self._reviewer = the_clinic().article.reviewer
+        self._placeholders = the_clinic().placeholders()
 
     async def generate(
         self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
     ) -> dict[str, Any] | None:
         understood = tracker.latest_message.parse_data if tracker.latest_message else {}
         values = {
-            **self._clinic.placeholders(),
+            **self._placeholders,
             "other_condition": _other_condition(understood.get("entities", [])),
             **kwargs,
         }
@@ -47,7 +48,7 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
             return None
         section = response.get("metadata", {}).get("section")
         if section:
-            response["text"] += f"\nSource: “{section}”, reviewed by {self._clinic.article.reviewer}."
+            response["text"] += f"\nSource: “{section}”, reviewed by {self._reviewer}."
         if understood.get(UNANSWERED_KEY) and utter_action == f"utter_{understood['intent']['name']}":
             response["text"] += f"\n{self.responses['utter_ask_the_rest'][0]['text']}"
         if utter_action == "utter_did_you_mean":

@@ -108,8 +108,8 @@ class ConversationStore(TrackerStore):
 
     A conversation is cut to its slots, its active form and its last `TURNS_KEPT` turns each time it has grown to twice
     as many, so that a turn costs the same however long people talk. What was saved last is kept at hand, and gone on
-    with as long as the database holds the same. What another server has written since a task read a conversation is never overwritten:
-    `save` raises StoreUnavailable instead. An event broker learns of events once they are written.
+    with as long as the database holds the same. What another server has written since a task read a conversation is
+    never overwritten: `save` raises StoreUnavailable instead. An event broker learns of events once they are written.
     """
 
     def __init__(
@@ -166,7 +166,6 @@ class ConversationStore(TrackerStore):
         await self._in_thread(write)
         written = _Read(tracker.sender_id, updated_at, tracker, len(tracker.events), message, said)
         _read.set(written)
-        # What has just begun is a tracker of Rasa's own.
         if isinstance(tracker, Conversation) and len(events) == written.events:
             self._keep_at_hand(written)
         if self.event_broker:
@@ -335,7 +334,7 @@ def _session(tracker: DialogueStateTracker) -> list[Event]:
     Rasa's own `applied_events` would leave out what was said while a form was open.
     """
     events = list(tracker.events_after_latest_restart())
-    starts = [index for index, event in enumerate(events) if isinstance(event, SessionStarted)]
+    starts = [index for index, event in enumerate(events) if type(event) is SessionStarted]
     return events[max(starts[-1] - 1, 0) :] if starts else events
 
 
@@ -351,9 +350,9 @@ def _said_at_restart(tracker: DialogueStateTracker) -> list[Event]:
 
 
 def shortened(tracker: DialogueStateTracker) -> list[Event]:
-    """Return events that leave the tracker as it is, with no more than `_MOST_TURNS` turns, or its last `TURNS_KEPT`, told in full."""
+    """Return events that leave the tracker as it is: `_MOST_TURNS` turns, or a summary and `TURNS_KEPT` of them."""
     events = [*_said_at_restart(tracker), *_session(tracker)]
-    turns = [index for index, event in enumerate(events) if isinstance(event, UserUttered)]
+    turns = [index for index, event in enumerate(events) if type(event) is UserUttered]
     if len(turns) <= _MOST_TURNS:
         return events
     cut = turns[-TURNS_KEPT]

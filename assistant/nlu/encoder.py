@@ -68,7 +68,7 @@ class Encoder:
             "attention_mask": (belongs == belongs[:, np.newaxis]).astype(np.int32),
             "pooling": (member / np.array(lengths)[:, np.newaxis]).astype(np.float32),
         }
-        vectors: np.ndarray = self._session.run(None, {name: values[np.newaxis] for name, values in feeds.items()})[0][0]
+        ((vectors,),) = self._session.run(None, {name: values[np.newaxis] for name, values in feeds.items()})
         return vectors
 
 

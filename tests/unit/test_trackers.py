@@ -32,6 +32,7 @@ from rasa.shared.exceptions import RasaException
 from assistant import trackers
 from assistant.choices import offer
 from assistant.clinic import ROOT
+from assistant.conversation import Conversation
 from assistant.gate import latest_answer
 from assistant.trackers import (
     TURNS_KEPT,
@@ -211,12 +212,12 @@ async def test_an_error_does_not_tell_what_was_said(locked: ConversationStore) -
 
 
 def test_a_short_conversation_is_kept_whole() -> None:
-    events = [*START, *turns(TURNS_KEPT)]
+    events = [*START, *turns(2 * TURNS_KEPT)]
     assert shortened(tracker_of(events)) == events
 
 
 def test_a_long_conversation_keeps_its_last_turns() -> None:
-    tracker = tracker_of([*START, *turns(TURNS_KEPT + 5)])
+    tracker = tracker_of([*START, *turns(2 * TURNS_KEPT + 1)])
     short = tracker_of(shortened(tracker))
     assert sum(isinstance(event, UserUttered) for event in short.events) == TURNS_KEPT
     assert state(short) == state(tracker)
@@ -264,16 +265,18 @@ async def test_a_restart_forgets_all_but_its_buttons(store: ConversationStore) -
 
 
 async def test_two_hundred_turns_stay_bounded(store: ConversationStore, url: str) -> None:
-    sizes = []
+    sizes, told = [], []
     tracker = tracker_of(START)
     for _ in range(200):
         for event in a_turn("ask_causes", "utter_ask_causes"):
             tracker.update(event)
         tracker = await kept(store, tracker)
+        told.append(len(user_messages(tracker)))
         with create_engine(url).begin() as connection:
             sizes.append(len(connection.execute(sa.select(conversations.c.events)).scalar()))
-    assert sum(isinstance(event, UserUttered) for event in tracker.events) == TURNS_KEPT
-    assert max(sizes[TURNS_KEPT + 1 :]) - min(sizes[TURNS_KEPT + 1 :]) < 0.01 * max(sizes)
+    assert (min(told[TURNS_KEPT:]), max(told)) == (TURNS_KEPT, 2 * TURNS_KEPT)
+    # The hundredth turns cost no more than the first that were cut.
+    assert max(sizes[100:]) < 1.01 * max(sizes[:50])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -342,6 +345,50 @@ async def test_a_message_reads_its_conversation_once(store: ConversationStore, s
             await store.save(tracker)
     assert [said.split()[0] for said in statements].count("SELECT") == 1
     assert len(user_messages(await store.retrieve(SENDER))) == 4
+
+
+async def test_a_conversation_at_hand_is_not_built_anew(
+    store: ConversationStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[object] = []
+    from_parameters = trackers._event
+    monkeypatch.setattr(trackers, "_event", lambda given: built.append(given) or from_parameters(given))
+    await asyncio.create_task(store.save(tracker_of([*START, *turns(1)])))
+
+    async def message() -> int:
+        """Take one more turn; return how many events were built for it."""
+        built.clear()
+        async with reading_once():
+            tracker = await store.retrieve(SENDER)
+            tracker.update_with_events(turns(1), DOMAIN)
+            await store.save(tracker)
+        return len(built)
+
+    taken = [await asyncio.create_task(message()) for _ in range(3 * TURNS_KEPT)]
+    assert taken[0] > 0
+    # Once it was cut it is read again.
+    assert [number for number in taken[1:] if number] == [taken[2 * TURNS_KEPT]]
+    assert len(user_messages(await store.retrieve(SENDER))) == 3 * TURNS_KEPT + 1 - TURNS_KEPT - 1
+
+
+async def test_what_was_given_up_is_not_at_hand(store: ConversationStore) -> None:
+    await store.save(tracker_of([*START, *turns(1)]))
+    for _ in range(3):
+        given_up = await store.retrieve(SENDER)
+        given_up.update_with_events(turns(1), DOMAIN)
+    await store.save(await asyncio.create_task(store.retrieve(SENDER)))
+    at_hand = store._at_hand[SENDER].tracker
+    at_hand.update_with_events(turns(1), DOMAIN)
+    assert len(user_messages(await asyncio.create_task(store.retrieve(SENDER)))) == 1
+
+
+async def test_few_conversations_are_at_hand(store: ConversationStore) -> None:
+    for number in range(trackers._CONVERSATIONS_AT_HAND + 5):
+        sender = f"rest:{number}"
+        await store.save(Conversation.from_events(sender, [*START, *turns(1)], DOMAIN.slots))
+    assert list(store._at_hand) == [f"rest:{number}" for number in range(5, number + 1)]
+    await store.delete(sender)
+    assert sender not in store._at_hand
 
 
 async def test_a_turn_that_was_given_up_is_not_gone_on_with(store: ConversationStore) -> None:
