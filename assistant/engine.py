@@ -10,10 +10,14 @@ from rasa.core import processor
 from rasa.core.policies.rule_policy import RULES, RULES_FOR_LOOP_UNHAPPY_PATH, RulePolicy
 from rasa.core.tracker_store import TrackerStore
 from rasa.engine.runner.dask import DaskGraphRunner
+from rasa.nlu.constants import SPACY_DOCS
+from rasa.nlu.extractors.spacy_entity_extractor import SpacyEntityExtractor
+from rasa.nlu.utils.spacy_utils import SpacyModel
 from rasa.shared.core.constants import PREVIOUS_ACTION, USER
 from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.trackers import DialogueStateTracker
-from rasa.shared.nlu.constants import ACTION_NAME, INTENT, TEXT
+from rasa.shared.nlu.constants import ACTION_NAME, ENTITIES, INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
 from spacy.pipeline import EntityRuler
 
 from assistant.conversation import Conversation, latest_states
@@ -101,6 +105,15 @@ def _rules(policy: RulePolicy) -> list[list[State]]:
     return [json.loads(rule) for kind in (RULES, RULES_FOR_LOOP_UNHAPPY_PATH) for rule in policy.lookup[kind]]
 
 
+def extract_entities(extractor: SpacyEntityExtractor, messages: list[Message], model: SpacyModel) -> list[Message]:
+    """Put on each message the entities of the document that SpacyNLP has made of it; Rasa makes one more."""
+    for message in messages:
+        found = extractor.add_extractor_name(extractor._extract_entities(message.get(SPACY_DOCS[TEXT])))
+        wanted = extractor.filter_irrelevant_entities(found, extractor._config["dimensions"])
+        message.set(ENTITIES, message.get(ENTITIES, []) + wanted, add_to_output=True)
+    return messages
+
+
 def init_tracker(store: TrackerStore, sender_id: str) -> DialogueStateTracker:
     """Return the tracker that a conversation begins with."""
     return Conversation(sender_id, store.domain.slots, store.max_event_history)
@@ -140,6 +153,7 @@ REPLACED: tuple[tuple[Any, str, Any], ...] = (
     # It writes all states for a log that is off.
     (RulePolicy, "format_tracker_states", lambda _policy, _states: []),
     (TrackerStore, "init_tracker", init_tracker),
+    (SpacyEntityExtractor, "process", extract_entities),
     (Domain, "is_empty", is_empty),
     # It counts all patterns at each text, to warn where there are none.
     (EntityRuler, "_require_patterns", lambda _ruler: None),

@@ -104,7 +104,9 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
                 continue
             parts = message.get(CLAUSES_KEY) or []
             vectors = np.concatenate([_vector(message), message.get(CLAUSE_VECTORS_KEY)]) if parts else _vector(message)
-            probabilities = self._model.probabilities(vectors, self._tf_idf([message.get(TEXT), *parts]))
+            rows = [self._row(text) for text in (message.get(TEXT), *parts)]
+            of_sparse = np.stack([values @ self._model.sparse[columns] for columns, values in rows])
+            probabilities = self._model.probabilities(vectors, of_sparse)
             ranking = self._ranking(probabilities[0])
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
@@ -130,10 +132,10 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         )
 
     def _ranking(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
-        order = np.argsort(-probabilities)
+        confidences = probabilities.tolist()
         return [
-            {INTENT_NAME_KEY: self._intents[index], PREDICTED_CONFIDENCE_KEY: float(probabilities[index])}
-            for index in order
+            {INTENT_NAME_KEY: self._intents[index], PREDICTED_CONFIDENCE_KEY: confidences[index]}
+            for index in np.argsort(-probabilities).tolist()
         ]
 
     def persist(self) -> None:

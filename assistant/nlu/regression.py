@@ -21,9 +21,14 @@ class SoftmaxRegression:
     sparse: np.ndarray
     bias: np.ndarray
 
-    def probabilities(self, dense: np.ndarray, sparse: csr_matrix) -> np.ndarray:
-        """Return the probability of each class for each row: float32, (rows, classes)."""
-        return softmax(dense @ self.dense + sparse @ self.sparse + self.bias, axis=1)
+    def probabilities(self, dense: np.ndarray, of_sparse: np.ndarray) -> np.ndarray:
+        """Return the probability of each class for each row: float32, (rows, classes).
+
+        Args:
+            dense: (rows, dense features).
+            of_sparse: the sparse features by their weights: (rows, classes).
+        """
+        return softmax(dense @ self.dense + of_sparse + self.bias, axis=1)
 
 
 def fit(
@@ -54,7 +59,7 @@ def fit(
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         flat = parameters.astype(np.float32).reshape(end + 1, count)
         model = SoftmaxRegression(flat[:width], flat[width:end], flat[end])
-        found = model.probabilities(dense, sparse)
+        found = model.probabilities(dense, sparse @ model.sparse)
         of_wanted = np.log(np.maximum(found[np.arange(rows), classes], np.finfo(np.float32).tiny))
         penalty = np.square(flat[:end]).sum(dtype=np.float64) / (2 * inverse_regularisation)
         error = (found - wanted) * weights
