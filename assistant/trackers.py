@@ -136,6 +136,9 @@ class ConversationStore(TrackerStore):
         return (await self._load(sender_id)).tracker
 
     async def save(self, tracker: DialogueStateTracker) -> None:
+        if not tracker.events:
+            # Rasa saves a tracker before the first turn of a conversation, too.
+            return
         read = _read.get()
         if read is None or read.conversation != tracker.sender_id:
             read = await self._load(tracker.sender_id)

@@ -3,9 +3,9 @@
 python -m benchmarks.turns
 """
 
+import random
 import time
 from collections import defaultdict
-from itertools import cycle
 
 import numpy as np
 
@@ -21,6 +21,8 @@ LENGTHS = {
     "turn 200": (196, 204, 3),
 }
 _WARM_UP = 20
+# How many conversations a server holds before it is the other's turn.
+_AT_A_STRETCH = 8
 
 Turn = tuple[float, float]
 
@@ -28,13 +30,14 @@ Turn = tuple[float, float]
 def main() -> None:
     with serving(*NAMES) as contenders:
         for contender in contenders:
-            hold(contender, "warm-up", _WARM_UP)
+            hold(contender, -1, _WARM_UP)
         turns: dict[str, dict[int, list[Turn]]] = {name: defaultdict(list) for name in NAMES}
         longest = [max(end for _, end, count in LENGTHS.values() if count > place) for place in range(_most())]
-        for place, length in enumerate(longest):
+        for start in range(0, len(longest), _AT_A_STRETCH):
             for contender in contenders:
-                for number, turn in enumerate(hold(contender, f"person-{place}", length), start=1):
-                    turns[contender.name][number].append(turn)
+                for place in range(start, min(start + _AT_A_STRETCH, len(longest))):
+                    for number, turn in enumerate(hold(contender, place, longest[place]), start=1):
+                        turns[contender.name][number].append(turn)
     comparisons = {title: {name: figures(turns[name], *span[:2]) for name in NAMES} for title, span in LENGTHS.items()}
     growth = {
         name: round(comparisons["turn 200"][name]["cpu_ms"] / comparisons["turn 5"][name]["cpu_ms"], 2)
@@ -48,12 +51,16 @@ def _most() -> int:
     return max(count for _, _, count in LENGTHS.values())
 
 
-def hold(contender: Contender, sender: str, length: int) -> list[Turn]:
-    """Hold a conversation; return the seconds and the server's CPU seconds of each turn."""
+def hold(contender: Contender, place: int, length: int) -> list[Turn]:
+    """Hold a conversation, each with the questions in an order of its own.
+
+    Returns:
+        the seconds and the server's CPU seconds of each turn.
+    """
     turns = []
-    for text, _ in zip(cycle(questions()), range(length), strict=False):
+    for text in random.Random(place).choices(questions(), k=length):
         started, cpu_started = time.perf_counter(), contender.cpu_seconds()
-        if not contender.ask(sender, text):
+        if not contender.ask(f"person{place}", text):
             raise RuntimeError(f"{contender.name} said nothing to {text!r}")
         turns.append((time.perf_counter() - started, contender.cpu_seconds() - cpu_started))
     return turns
