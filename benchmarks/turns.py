@@ -14,15 +14,15 @@ from benchmarks.report import Row, tell
 
 # By what it is called: from which turn to which, and in how many conversations at least.
 LENGTHS = {
-    "turn 1": (1, 1, 40),
-    "turn 5": (4, 6, 16),
-    "turn 10": (9, 11, 16),
+    "turn 1": (1, 1, 160),
+    "turn 5": (4, 6, 40),
+    "turn 10": (9, 11, 40),
     "turn 50": (48, 52, 6),
     "turn 200": (196, 204, 3),
 }
 _WARM_UP = 20
 # How many conversations a server holds before it is the other's turn.
-_AT_A_STRETCH = 8
+_AT_A_STRETCH = 20
 
 Turn = tuple[float, float]
 
