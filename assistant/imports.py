@@ -5,13 +5,15 @@ import os
 import sys
 from types import ModuleType
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
 
 def compute_in_one_thread() -> None:
     """Keep NumPy and the tokenizer from starting threads; call it before they are imported.
 
     A message is too little to share out: threads that waited for their part of it took a fifth of a turn's CPU.
     """
-    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")
+    os.environ.update(ONE_THREAD)
 
 
 def leave_out_tensorflow() -> None:
