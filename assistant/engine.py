@@ -34,7 +34,7 @@ def install() -> None:
 
 
 def settle() -> None:
-    """Leave all that is loaded by now out of garbage collection, each run of which took as long as ten turns."""
+    """Leave all that is loaded by now out of garbage collection, which would go through it in the midst of a turn."""
     gc.collect()
     gc.freeze()
 
@@ -106,7 +106,10 @@ def _rules(policy: RulePolicy) -> list[list[State]]:
 
 
 def extract_entities(extractor: SpacyEntityExtractor, messages: list[Message], model: SpacyModel) -> list[Message]:
-    """Put on each message the entities of the document that SpacyNLP has made of it; Rasa makes one more."""
+    """Put on each message the entities of the document that SpacyNLP has made of it, in which nothing is lower-cased.
+
+    Rasa makes one more, in case it is.
+    """
     for message in messages:
         found = extractor.add_extractor_name(extractor._extract_entities(message.get(SPACY_DOCS[TEXT])))
         wanted = extractor.filter_irrelevant_entities(found, extractor._config["dimensions"])

@@ -137,7 +137,7 @@ class ConversationStore(TrackerStore):
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         if not tracker.events:
-            # Rasa saves a tracker before the first turn of a conversation, too.
+            # Rasa saves what has not begun, too.
             return
         read = _read.get()
         if read is None or read.conversation != tracker.sender_id:

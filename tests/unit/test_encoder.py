@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.nlu import encoder
+from assistant.nlu import encoder, featurizer
 from assistant.nlu.encoder import DIMENSIONS, WIDTH, Encoder, EncoderError
-from assistant.nlu.featurizer import ENCODER_FOLDER
+from assistant.nlu.featurizer import ENCODER_FOLDER, SentenceFeaturizer
 
 TEXTS = [
     "what causes runner's knee?",
@@ -43,6 +43,14 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_graph_that_was_not_built_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match="make setup"):
         Encoder(tmp_path)
+
+
+def test_another_graph_makes_another_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = SentenceFeaturizer.get_default_config()
+    monkeypatch.setattr(featurizer, "ENCODER_FOLDER", tmp_path)
+    assert SentenceFeaturizer.get_default_config() == {"encoder": ""}
+    (tmp_path / "encoder.onnx").write_bytes(b"another graph")
+    assert SentenceFeaturizer.get_default_config()["encoder"] not in ("", built["encoder"])
 
 
 def test_each_layer_gives_a_vector_of_length_one(sentences: Encoder) -> None:

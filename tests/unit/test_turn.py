@@ -15,7 +15,7 @@ from rasa.shared.core.events import BotUttered
 
 from assistant import engine
 from assistant.clinic import ROOT
-from assistant.gate import Gate
+from assistant.gate import LONGEST_MESSAGE, Gate
 from assistant.startup import MODEL
 
 
@@ -38,7 +38,7 @@ async def events_of(agent: Agent, user: str) -> list[str]:
         "tell me more",
         "My knee hurts. What should I do?",
         "do insoles help, and which exercises do?",
-        "does that help with lupus",
+        "does that help with Lupus",
         "i want to book an appointment",
         "what does the clinic cost?",
         "stop",
@@ -80,6 +80,11 @@ async def test_the_encoder_runs_once_a_message(agent: Agent, monkeypatch: pytest
     assert len(await said_to("What causes it? And how do I treat it?")) == 2
     assert runs["encoder"] == 1
     assert await said_to("My knee hurts. It clicks when I take the stairs! I run a lot. What should I do?")
+    assert runs["encoder"] == 1
+    story = "".join(
+        f"On day {day} the front of my knee was sore again after I had climbed the stairs. " for day in range(30)
+    )
+    assert await said_to(f"{story[: LONGEST_MESSAGE - 30]}. What should I do about it?")
     assert runs["encoder"] == 1
     (answer,) = await said_to("what causes runner's knee?")
     assert runs["encoder"] == 1
