@@ -1,8 +1,11 @@
 """The intent classifier: logistic regression on the sentence embedding, character n-grams and words."""
 
+import itertools
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from assistant.nlu.regression import SoftmaxRegression, fit
 
 CLAUSE_RANKINGS_KEY = "clause_rankings"
 _WORD = re.compile(r"[\w']+")
+_WORDS_AT_HAND = 4096
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -66,7 +70,10 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
             sublinear_tf=True,
             dtype=np.float32,
         )
-        self._analyzers = [(vectorizer, vectorizer.build_analyzer()) for vectorizer in (self._ngrams, self._words)]
+        self._analyze_words = self._words.build_analyzer()
+        analyze_ngrams = self._ngrams.build_analyzer()
+        # No n-gram goes beyond a word, and words come again.
+        self._ngrams_of = lru_cache(_WORDS_AT_HAND)(lambda word: _columns(self._ngrams, analyze_ngrams(word)))
         self._intents: list[str] = []
         self._model: SoftmaxRegression
 
@@ -123,9 +130,9 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
 
     def _row(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the columns in which a text has a weighted tf-idf, and these."""
-        (ngrams, of_ngrams), (words, of_words) = (
-            _term_weights(vectorizer, analyze(text)) for vectorizer, analyze in self._analyzers
-        )
+        in_ngrams = itertools.chain.from_iterable(map(self._ngrams_of, text.split()))
+        ngrams, of_ngrams = _term_weights(self._ngrams, in_ngrams)
+        words, of_words = _term_weights(self._words, _columns(self._words, self._analyze_words(text)))
         return (
             np.concatenate([ngrams, words + len(self._ngrams.vocabulary_)]),
             np.concatenate([of_ngrams * self._config["ngram_weight"], of_words * self._config["word_weight"]]),
@@ -185,13 +192,17 @@ def _vector(message: Message) -> np.ndarray:
     return sentence.features
 
 
-def _term_weights(vectorizer: TfidfVectorizer, terms: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _columns(vectorizer: TfidfVectorizer, terms: list[str]) -> list[int]:
+    """Return the columns of those terms that a vectorizer knows."""
+    return [column for term in terms if (column := vectorizer.vocabulary_.get(term)) is not None]
+
+
+def _term_weights(vectorizer: TfidfVectorizer, terms: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the columns and values, int32 and float32, of what `transform` makes of the terms of one text.
 
     For a single message, `transform` spends most of its time on checks.
     """
-    counts = Counter(map(vectorizer.vocabulary_.get, terms))
-    counts.pop(None, None)
+    counts = Counter(terms)
     columns = np.array([*counts], dtype=np.int32)
     values = (1 + np.log(np.array([*counts.values()], dtype=np.float32))) * vectorizer.idf_[columns]
     return columns, (values / (np.linalg.norm(values) or 1)).astype(np.float32)

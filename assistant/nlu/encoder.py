@@ -9,6 +9,7 @@ and hardly makes questions better understood.
 
 import hashlib
 import importlib.util
+import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +30,11 @@ _GRAPH = "encoder.onnx"
 _HEADS = 12
 _LAYER_NORM_EPSILON = 1e-12
 _MAX_TOKENS = 128
-# A row holds the longest message that is in English and its clauses; longer rows cost more than they save.
+# A row holds the longest message that is in English; longer rows cost more than they save.
 _ROW_TOKENS = 400
+
+# By piece of a text.
+Tokens = dict[str, list[int]]
 
 
 class EncoderError(Exception):
@@ -52,31 +56,41 @@ class Encoder:
         self._tokenizer.enable_truncation(_MAX_TOKENS)
         self._tokenizer.no_padding()
 
-    def encode(self, texts: list[str]) -> np.ndarray:
-        """Return the vectors of `texts`: float32, shape (len(texts), DIMENSIONS)."""
-        rows = _rows([encoding.ids for encoding in self._tokenizer.encode_batch(texts)])
-        return np.concatenate([np.empty((0, DIMENSIONS), dtype=np.float32), *map(self._run, rows)])
+    def encode(self, texts: list[list[str]]) -> np.ndarray:
+        """Return the vectors of texts: float32, shape (len(texts), DIMENSIONS).
 
-    def _run(self, texts: list[list[int]]) -> np.ndarray:
-        """Return the vectors of texts, given as tokens; in one row, where each token attends to its own text alone."""
-        lengths = [len(text) for text in texts]
-        belongs = np.repeat(np.arange(len(texts)), lengths)
-        member = belongs == np.arange(len(texts))[:, np.newaxis]
+        Args:
+            texts: the pieces of each, which are read by themselves and whose tokens a vector is the mean of. Several
+                texts may hold the same piece; it is read once.
+        """
+        pieces = list(dict.fromkeys(itertools.chain.from_iterable(texts)))
+        encodings = self._tokenizer.encode_batch(pieces)
+        tokens = {piece: encoding.ids for piece, encoding in zip(pieces, encodings, strict=True)}
+        vectors = [self._run(row, tokens) for row in _rows(texts, tokens)]
+        return np.concatenate([np.empty((0, DIMENSIONS), dtype=np.float32), *vectors])
+
+    def _run(self, texts: list[list[str]], tokens: Tokens) -> np.ndarray:
+        """Return the vectors of texts; in one row, where each token attends to its own piece alone."""
+        pieces = list(dict.fromkeys(itertools.chain.from_iterable(texts)))
+        lengths = [len(tokens[piece]) for piece in pieces]
+        belongs = np.repeat(np.arange(len(pieces)), lengths)
+        member = np.array([[piece in text for piece in pieces] for text in texts])[:, belongs]
         feeds = {
-            "input_ids": np.concatenate(texts).astype(np.int32),
+            "input_ids": np.concatenate([tokens[piece] for piece in pieces]).astype(np.int32),
             "position_ids": np.concatenate([np.arange(length, dtype=np.int32) for length in lengths]),
             "attention_mask": (belongs == belongs[:, np.newaxis]).astype(np.int32),
-            "pooling": (member / np.array(lengths)[:, np.newaxis]).astype(np.float32),
+            "pooling": (member / member.sum(axis=1, keepdims=True)).astype(np.float32),
         }
         ((vectors,),) = self._session.run(None, {name: values[np.newaxis] for name, values in feeds.items()})
         return vectors
 
 
-def _rows(texts: list[list[int]]) -> Iterator[list[list[int]]]:
-    """Give the tokens of texts in rows of no more than `_ROW_TOKENS`."""
-    row: list[list[int]] = []
+def _rows(texts: list[list[str]], tokens: Tokens) -> Iterator[list[list[str]]]:
+    """Give texts in rows whose pieces have no more than `_ROW_TOKENS`, or are of one text."""
+    row: list[list[str]] = []
     for text in texts:
-        if sum(map(len, row)) + len(text) > _ROW_TOKENS:
+        pieces = {*text, *itertools.chain.from_iterable(row)}
+        if row and sum(len(tokens[piece]) for piece in pieces) > _ROW_TOKENS:
             yield row
             row = []
         row.append(text)
@@ -132,7 +146,7 @@ def _read_weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def _graph(weights: dict[str, np.ndarray]) -> bytes:
-    """Build the float32 graph: (input_ids, attention_mask), int32 (batch, length) -> vectors (batch, DIMENSIONS)."""
+    """Build the float32 graph that `Encoder._run` runs."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, initializers = [], []

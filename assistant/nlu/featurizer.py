@@ -24,6 +24,7 @@ QUESTIONS_KEY = "questions"
 # On the last question that is answered where a message asks more.
 UNANSWERED_KEY = "has_unanswered_questions"
 _MOST_CLAUSES = 8
+_MOST_PIECES = 16
 _SHORTEST_CLAUSE = 2
 
 _QUESTION_WORD = (
@@ -41,22 +42,28 @@ _TOPIC = (
 _TOPICS = re.compile(rf"\W*(?:{_TOPIC}\W*(?:(?:and|or|also|plus|then)\b\W*)?){{2,}}", re.IGNORECASE)
 
 
-def clauses(text: str) -> list[str]:
-    """Split a text where a new sentence or a second question begins; [] when it is a single one.
+def split(text: str) -> tuple[list[str], list[str]]:
+    """Split a text where a new sentence or a second question begins.
 
-    Of bare topics ("causes, symptoms") each is a question.
+    Returns:
+        the pieces that the encoder reads, and those that are clauses: none when there is a single one. Of bare topics
+        ("causes, symptoms") each is a question.
     """
     if _TOPICS.fullmatch(text):
-        return [f"{topic}?" for topic in re.findall(_TOPIC, text, re.IGNORECASE)][:_MOST_CLAUSES]
-    parts = [part.strip(" ,") for part in _BOUNDARY.split(text)]
-    parts = [part for part in parts if len(part.split()) >= _SHORTEST_CLAUSE]
-    return parts[-_MOST_CLAUSES:] if len(parts) > 1 else []
+        topics = [f"{topic}?" for topic in re.findall(_TOPIC, text, re.IGNORECASE)]
+        return [text], topics[:_MOST_CLAUSES]
+    pieces = [piece for piece in (piece.strip(" ,") for piece in _BOUNDARY.split(text)) if piece]
+    clauses = [piece for piece in pieces if len(piece.split()) >= _SHORTEST_CLAUSE]
+    if len(clauses) < 2:
+        return [text], []
+    return pieces if len(pieces) <= _MOST_PIECES else [text], clauses[-_MOST_CLAUSES:]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
 class SentenceFeaturizer(GraphComponent):
     """Adds one dense sentence feature, float32 of shape (1, `DIMENSIONS`), to each message.
 
+    That of a text with clauses is made of what its pieces are by themselves, so that they need no run of their own.
     While a message is answered, its clauses are embedded in the same run of the encoder and kept on the message:
     `CLAUSES_KEY` holds their texts, `CLAUSE_VECTORS_KEY` an array of shape (clauses, `DIMENSIONS`).
     """
@@ -82,7 +89,7 @@ class SentenceFeaturizer(GraphComponent):
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         messages = [message for message in training_data.training_examples if message.get(TEXT)]
         encoder = Encoder(ENCODER_FOLDER, threads=os.cpu_count() or 1)
-        vectors = encoder.encode([message.get(TEXT) for message in messages])
+        vectors = encoder.encode([split(message.get(TEXT))[0] for message in messages])
         for message, vector in zip(messages, vectors, strict=True):
             _add(message, vector)
         return training_data
@@ -92,10 +99,10 @@ class SentenceFeaturizer(GraphComponent):
             text = message.get(TEXT)
             if not text:
                 continue
-            parts = clauses(text)
-            vectors = self._encoder.encode([text, *parts])
+            pieces, clauses = split(text)
+            vectors = self._encoder.encode([pieces, *([clause] for clause in clauses)])
             _add(message, vectors[0])
-            message.set(CLAUSES_KEY, parts)
+            message.set(CLAUSES_KEY, clauses)
             message.set(CLAUSE_VECTORS_KEY, vectors[1:])
         return messages
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 from assistant.clinic import ROOT
 from assistant.nlu.featurizer import QUESTIONS_KEY
+from assistant.nlu.literals import needed_texts
 
 RED_FLAG_INTENT = "report_red_flag"
 RED_FLAGS_FILE = ROOT / "data" / "red_flags.yml"
@@ -62,6 +64,10 @@ _GENERAL = re.compile(
 )
 
 
+# A sign, and what tells of it.
+Pattern = tuple[str, re.Pattern[str]]
+
+
 class RedFlags:
     """Finds the first sign of an emergency that a text does not deny."""
 
@@ -73,11 +79,13 @@ class RedFlags:
             for sign, patterns in content["signs"].items()
             for pattern in patterns
         ]
+        self._needed = [needed_texts(pattern) for _, pattern in self._patterns]
+        self._texts = frozenset().union(*self._needed)
 
     def find(self, text: str) -> str | None:
         """Return the name of the sign found in `text`, or None."""
         plain = _plain(text)
-        for sign, pattern in self._patterns:
+        for sign, pattern in self._likely(plain):
             for match in pattern.finditer(plain):
                 sentence = _sentence_around(plain, match)
                 before = plain[: match.start()]
@@ -94,8 +102,13 @@ class RedFlags:
         """Tell whether `text` speaks of signs, but only to deny them or to tell of another time or person."""
         plain = _plain(text)
         sentences = [sentence for sentence in _SENTENCE_END.split(plain) if sentence.strip()]
-        speaks = all(map(_is_past, sentences)) or any(pattern.search(plain) for _, pattern in self._patterns)
+        speaks = all(map(_is_past, sentences)) or any(pattern.search(plain) for _, pattern in self._likely(plain))
         return speaks and self.find(text) is None
+
+    def _likely(self, plain: str) -> Iterator[Pattern]:
+        """Give the patterns that a text holds something of."""
+        held = {text for text in self._texts if text in plain}
+        return (pattern for pattern, needed in zip(self._patterns, self._needed, strict=True) if needed & held)
 
 
 def _is_harmless(sentence: str) -> bool:

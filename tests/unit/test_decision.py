@@ -6,7 +6,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
 from assistant.nlu.decision import Decision
-from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY, UNANSWERED_KEY, clauses
+from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY, UNANSWERED_KEY, split
 
 Ranking = dict[str, float]
 
@@ -15,7 +15,7 @@ def decided(text: str, ranking: Ranking, *of_clauses: Ranking) -> Message:
     """Return a message whose clauses were ranked as told, after the decision."""
     message = Message({TEXT: text, INTENT_RANKING_KEY: ranked(ranking)})
     if of_clauses:
-        message.set(CLAUSES_KEY, clauses(text))
+        message.set(CLAUSES_KEY, split(text)[1])
         message.set(CLAUSE_RANKINGS_KEY, [ranked(clause) for clause in of_clauses])
     Decision(Decision.get_default_config()).process([message])
     return message
@@ -56,9 +56,9 @@ def test_a_denied_sign_is_no_emergency_in_a_clause_either() -> None:
 
 
 def test_bare_topics_are_questions() -> None:
-    assert clauses("Causes, symptoms and treatment") == ["Causes?", "symptoms?", "treatment?"]
-    assert clauses("exercises? surgery?") == ["exercises?", "surgery?"]
-    assert clauses("surgery") == clauses("symptoms of a torn meniscus") == []
+    assert split("Causes, symptoms and treatment")[1] == ["Causes?", "symptoms?", "treatment?"]
+    assert split("exercises? surgery?")[1] == ["exercises?", "surgery?"]
+    assert split("surgery")[1] == split("symptoms of a torn meniscus")[1] == []
 
 
 @pytest.mark.parametrize(("count", "has_more"), [(2, False), (3, True)])

@@ -54,7 +54,7 @@ def test_another_graph_makes_another_configuration(tmp_path: Path, monkeypatch: 
 
 
 def test_each_layer_gives_a_vector_of_length_one(sentences: Encoder) -> None:
-    vectors = sentences.encode(TEXTS)
+    vectors = sentences.encode([[text] for text in TEXTS])
     assert vectors.shape == (len(TEXTS), DIMENSIONS)
     assert vectors.dtype == np.float32
     by_layer = vectors.reshape(len(TEXTS), -1, WIDTH)
@@ -67,19 +67,33 @@ def test_nothing_gives_no_vectors(sentences: Encoder) -> None:
 
 def test_a_text_alone_is_the_text_in_a_batch_in_its_place(sentences: Encoder) -> None:
     texts = [text for text in TEXTS if text] * 20
-    together = sentences.encode(texts)
-    alone = np.concatenate([sentences.encode([text]) for text in texts])
+    together = sentences.encode([[text] for text in texts])
+    alone = np.concatenate([sentences.encode([[text]]) for text in texts])
     likeness = together @ alone.T / (DIMENSIONS / WIDTH)
     assert np.diagonal(likeness).min() > LEAST_LIKENESS
     assert [texts[index] for index in likeness.argmax(axis=1)] == texts
 
 
 def test_the_same_text_gives_the_same_vector(sentences: Encoder) -> None:
-    assert np.array_equal(sentences.encode(TEXTS[:1]), sentences.encode(TEXTS[:1]))
+    assert np.array_equal(sentences.encode([TEXTS[:1]]), sentences.encode([TEXTS[:1]]))
+
+
+def test_a_text_in_pieces_is_their_mean_by_tokens(sentences: Encoder) -> None:
+    long, short = TEXTS[2], TEXTS[1]
+    both, of_long, of_short, again = sentences.encode([[long, short], [long], [short], [long]])
+    assert np.array_equal(again, of_long)
+    assert both @ of_long > both @ of_short > of_long @ of_short
+
+
+def test_a_row_holds_no_more_tokens_than_it_may(sentences: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [["what is it", "and why"], ["and why"], ["how long does it last"], ["what is it"]]
+    together = sentences.encode(texts)
+    monkeypatch.setattr(encoder, "_ROW_TOKENS", 9)
+    assert np.allclose(sentences.encode(texts), together, atol=0.05)
 
 
 def test_meaning_decides_likeness(sentences: Encoder) -> None:
     cause, why, price = sentences.encode(
-        ["what causes runner's knee", "why do I have runner's knee", "what is the fee"]
+        [["what causes runner's knee"], ["why do I have runner's knee"], ["what is the fee"]]
     )
     assert cause @ why > cause @ price

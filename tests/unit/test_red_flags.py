@@ -1,8 +1,12 @@
 """The patterns of an emergency."""
 
+import re
+
 import pytest
 
-from assistant.nlu.red_flags import RED_FLAGS_FILE, RedFlags
+from assistant.clinic import ROOT
+from assistant.nlu.literals import needed_texts
+from assistant.nlu.red_flags import RED_FLAGS_FILE, RedFlags, _plain
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +224,35 @@ def test_what_denies_a_sign_or_tells_of_long_ago_is_known(red_flags: RedFlags, t
 )
 def test_nothing_is_denied_where_no_sign_is_or_one_stands(red_flags: RedFlags, text: str) -> None:
     assert not red_flags.is_denied(text)
+
+
+def test_a_pattern_that_is_left_out_would_have_found_nothing(red_flags: RedFlags) -> None:
+    files = [*(ROOT / "data").rglob("*.yml"), *(ROOT / "tests" / "nlu").glob("*.yml")]
+    lines = [_plain(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    left_out = found = 0
+    for line in lines:
+        likely = {pattern for _, pattern in red_flags._likely(line)}
+        found += len(likely)
+        for _, pattern in red_flags._patterns:
+            if pattern not in likely:
+                left_out += 1
+                assert not pattern.search(line), (pattern.pattern, line)
+    assert found < left_out / 10
+
+
+@pytest.mark.parametrize(
+    ("pattern", "texts"),
+    [
+        (r"\b(?:(?:my|the) (knee ?cap|patella)s? (popped|came) out)", {"knee", "patella"}),
+        (r"(very )*swoll?en(?! up)", {"swol"}),
+        (r"(bleeding|blood)?(?<!no )\d+", {""}),
+        (r"(fever|hot (knee)?|fever and chills)", {"fever", "hot "}),
+    ],
+)
+def test_a_pattern_needs_what_no_match_is_without(pattern: str, texts: set[str]) -> None:
+    assert needed_texts(re.compile(pattern)) == texts
+
+
+def test_no_pattern_may_match_letters_that_it_does_not_name() -> None:
+    with pytest.raises(ValueError, match="letters that it does not name"):
+        needed_texts(re.compile("fever", re.IGNORECASE))
