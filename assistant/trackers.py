@@ -5,9 +5,8 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
@@ -32,7 +31,7 @@ from rasa.shared.exceptions import RasaException
 from rasa.shared.utils.common import all_subclasses
 
 from assistant.clinic import ROOT
-from assistant.conversation import Conversation
+from assistant.conversation import Conversation, common
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +58,23 @@ _answers = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("said", sa.Text, nullable=False),
 )
-_STORED = (
+_SELECT_CONVERSATION = (
     sa.select(conversations.c.events, conversations.c.updated_at, _answers.c.message, _answers.c.said)
     .select_from(conversations.outerjoin(_answers, _answers.c.conversation == conversations.c.id))
     .where(conversations.c.id == sa.bindparam("id"))
+)
+# Made once, as SQLAlchemy takes longer to put a statement together than SQLite to do it.
+_INSERT_CONVERSATION = sa.insert(conversations)
+_UPDATE_CONVERSATION = (
+    sa.update(conversations)
+    .where(conversations.c.id == sa.bindparam("of"), conversations.c.updated_at == sa.bindparam("known"))
+    .values(events=sa.bindparam("events"), updated_at=sa.bindparam("updated_at"))
+)
+_INSERT_ANSWER = sa.insert(_answers)
+_UPDATE_ANSWER = (
+    sa.update(_answers)
+    .where(_answers.c.conversation == sa.bindparam("of"))
+    .values(message=sa.bindparam("message"), said=sa.bindparam("said"))
 )
 # Any number will do, as long as nothing else in the database takes the same one.
 _CREATION_LOCK = 7_360_312
@@ -75,6 +87,7 @@ class _Read(NamedTuple):
 
     Attributes:
         events: how many events the tracker had then.
+        texts: what was written of it, each event with its JSON.
         message: the id of the latest message.
         said: what each of its turns said.
     """
@@ -83,6 +96,7 @@ class _Read(NamedTuple):
     updated_at: float | None
     tracker: DialogueStateTracker | None
     events: int
+    texts: list[tuple[Event, str]]
     message: str | None
     said: list[list[Message]]
 
@@ -123,7 +137,9 @@ class ConversationStore(TrackerStore):
         self._clock = clock
         # Those that were left longest ago come first.
         self._at_hand: dict[str, _Read] = {}
-        self._engine = create_engine(kwargs.get("url") or database_url())
+        url = kwargs.get("url") or database_url()
+        self._engine = create_engine(url)
+        self._hasty_engine = create_engine(url, waits=False) if url.startswith("sqlite") else None
         try:
             with self._engine.begin() as connection:
                 create_all(_metadata, connection)
@@ -143,33 +159,25 @@ class ConversationStore(TrackerStore):
         if read is None or read.conversation != tracker.sender_id:
             read = await self._load(tracker.sender_id)
         updated_at = self._clock()
-        events = shortened(tracker)
-        row = {"events": ujson.dumps([event.as_dict() for event in events]), "updated_at": updated_at}
+        texts = _texts(shortened(tracker), read.texts)
+        row = {"events": f"[{','.join(text for _, text in texts)}]", "updated_at": updated_at}
         message, words = _latest_turn(tracker)
         said = [*(read.said if read.message == message else []), words]
         answer = {"message": message, "said": ujson.dumps(said)}
 
         def write(connection: sa.engine.Connection) -> None:
+            of = {"of": tracker.sender_id}
             if read.updated_at is None:
-                connection.execute(sa.insert(conversations).values(id=tracker.sender_id, **row))
-            elif not connection.execute(
-                sa.update(conversations)
-                .where(conversations.c.id == tracker.sender_id, conversations.c.updated_at == read.updated_at)
-                .values(**row)
-            ).rowcount:
+                connection.execute(_INSERT_CONVERSATION, {"id": tracker.sender_id, **row})
+            elif not connection.execute(_UPDATE_CONVERSATION, {**of, "known": read.updated_at, **row}).rowcount:
                 raise StoreUnavailable("another server has gone on with the conversation")
-            if (
-                message
-                and not connection.execute(
-                    sa.update(_answers).where(_answers.c.conversation == tracker.sender_id).values(**answer)
-                ).rowcount
-            ):
-                connection.execute(sa.insert(_answers).values(conversation=tracker.sender_id, **answer))
+            if message and not connection.execute(_UPDATE_ANSWER, {**of, **answer}).rowcount:
+                connection.execute(_INSERT_ANSWER, {"conversation": tracker.sender_id, **answer})
 
-        await self._in_thread(write)
-        written = _Read(tracker.sender_id, updated_at, tracker, len(tracker.events), message, said)
+        await self._transact(write)
+        written = _Read(tracker.sender_id, updated_at, tracker, len(tracker.events), texts, message, said)
         _read.set(written)
-        if isinstance(tracker, Conversation) and len(events) == written.events:
+        if isinstance(tracker, Conversation) and len(texts) == written.events:
             self._keep_at_hand(written)
         if self.event_broker:
             new = list(tracker.events)[read.events :]
@@ -188,11 +196,11 @@ class ConversationStore(TrackerStore):
             connection.execute(sa.delete(_answers).where(_answers.c.conversation == sender_id))
 
         self._at_hand.pop(sender_id, None)
-        await self._in_thread(erase)
+        await self._transact(erase)
         _read.set(None)
 
     async def keys(self) -> Iterable[str]:
-        return await self._in_thread(
+        return await self._transact(
             lambda connection: connection.execute(sa.select(conversations.c.id)).scalars().all()
         )
 
@@ -200,17 +208,19 @@ class ConversationStore(TrackerStore):
         read = _read.get()
         if read and _reads_once.get() and read.conversation == sender_id and read.is_as_it_was():
             return read
-        stored = await self._in_thread(lambda connection: connection.execute(_STORED, {"id": sender_id}).first())
+        stored = await self._transact(
+            lambda connection: connection.execute(_SELECT_CONVERSATION, {"id": sender_id}).first()
+        )
         at_hand = self._at_hand.pop(sender_id, None)
         if stored is None or self.domain is None:
-            read = _Read(sender_id, None, None, 0, None, [])
+            read = _Read(sender_id, None, None, 0, [], None, [])
         elif at_hand and at_hand.updated_at == stored.updated_at and at_hand.is_as_it_was():
             read = at_hand
         else:
             events = [_event(event) for event in ujson.loads(stored.events)]
             tracker = Conversation.from_events(sender_id, events, self.domain.slots)
             said = ujson.loads(stored.said) if stored.said else []
-            read = _Read(sender_id, stored.updated_at, tracker, len(events), stored.message, said)
+            read = _Read(sender_id, stored.updated_at, tracker, len(events), [], stored.message, said)
         _read.set(read)
         return read
 
@@ -220,7 +230,14 @@ class ConversationStore(TrackerStore):
         if len(self._at_hand) > _CONVERSATIONS_AT_HAND:
             del self._at_hand[next(iter(self._at_hand))]
 
-    async def _in_thread(self, work: Callable[[sa.engine.Connection], Result]) -> Result:
+    async def _transact(self, work: Callable[[sa.engine.Connection], Result]) -> Result:
+        """Do `work` in one transaction: with SQLite at once, which is sooner done than given to a thread.
+
+        When another process holds the file, a thread waits for it.
+        """
+        if self._hasty_engine:
+            with suppress(sa.exc.SQLAlchemyError), self._hasty_engine.begin() as connection:
+                return work(connection)
         return await in_thread(self._engine, work)
 
 
@@ -259,14 +276,18 @@ def database_url() -> str:
     return url or f"sqlite:///{default}"
 
 
-def create_engine(url: str) -> sa.engine.Engine:
-    """Return an engine with a small pool and short time-outs, which keeps parameters out of its errors."""
+def create_engine(url: str, waits: bool = True) -> sa.engine.Engine:
+    """Return an engine with a small pool and short time-outs, which keeps parameters out of its errors.
+
+    Args:
+        waits: whether to wait for SQLite's lock.
+    """
     pool = {"pool_size": 2, "max_overflow": 4}
     if not url.startswith("sqlite"):
         connect = {"connect_timeout": _LOCK_SECONDS}
         return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=connect, **pool)
     # By default SQLAlchemy 1.4 opens a file anew for each transaction.
-    connect = {"timeout": _LOCK_SECONDS, "check_same_thread": False}
+    connect = {"timeout": _LOCK_SECONDS if waits else 0, "check_same_thread": False}
     engine = sa.create_engine(url, hide_parameters=True, poolclass=sa.pool.QueuePool, connect_args=connect, **pool)
 
     @sa.event.listens_for(engine, "connect")
@@ -294,8 +315,9 @@ def _open_anew(fault: sa.engine.ExceptionContext) -> None:
 
 
 def _inode(engine: sa.engine.Engine) -> int | None:
-    path = Path(engine.url.database or "")
-    return path.stat().st_ino if path.is_file() else None
+    with suppress(OSError):
+        return os.stat(engine.url.database or "").st_ino
+    return None
 
 
 async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connection], Result]) -> Result:
@@ -318,6 +340,12 @@ async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connecti
 def _event(parameters: dict[str, Any]) -> Event:
     event: Event = _EVENT_TYPES[parameters["event"]]._from_parameters(parameters)
     return event
+
+
+def _texts(events: list[Event], written: list[tuple[Event, str]]) -> list[tuple[Event, str]]:
+    """Return each event with its JSON, which is known of those that were written before."""
+    known = written[: common(events, [event for event, _ in written])]
+    return known + [(event, ujson.dumps(event.as_dict())) for event in events[len(known) :]]
 
 
 def _latest_turn(tracker: DialogueStateTracker) -> tuple[str | None, list[Message]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import logging
 import random
 import sqlite3
@@ -202,6 +203,18 @@ def test_a_database_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> Non
         ConversationStore(DOMAIN, url=f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}")
 
 
+async def test_others_go_on_while_a_conversation_waits_for_the_database(url: str, store: ConversationStore) -> None:
+    other = sqlite3.connect(url.removeprefix("sqlite:///"))
+    other.execute("BEGIN IMMEDIATE")
+    saving = asyncio.create_task(store.save(tracker_of([*START, *turns(1)])))
+    for _ in range(10):
+        await asyncio.sleep(0.02)
+    assert not saving.done()
+    other.close()
+    await saving
+    assert await store.retrieve(SENDER)
+
+
 async def test_an_error_does_not_tell_what_was_said(locked: ConversationStore) -> None:
     with pytest.raises(StoreUnavailable) as error:
         await locked.save(tracker_of([*START, SlotSet("booking_name", "Ana Ruiz")]))
@@ -273,7 +286,9 @@ async def test_two_hundred_turns_stay_bounded(store: ConversationStore, url: str
         tracker = await kept(store, tracker)
         told.append(len(user_messages(tracker)))
         with create_engine(url).begin() as connection:
-            sizes.append(len(connection.execute(sa.select(conversations.c.events)).scalar()))
+            stored = connection.execute(sa.select(conversations.c.events)).scalar()
+        sizes.append(len(stored))
+        assert json.loads(stored) == [event.as_dict() for event in tracker.events]
     assert (min(told[TURNS_KEPT:]), max(told)) == (TURNS_KEPT, 2 * TURNS_KEPT)
     # The hundredth turns cost no more than the first that were cut.
     assert max(sizes[100:]) < 1.01 * max(sizes[:50])
@@ -330,7 +345,8 @@ async def test_a_database_file_that_is_replaced_is_opened_again(store: Conversat
 def statements(store: ConversationStore) -> list[str]:
     """What the store asks of its database, as it does so."""
     asked: list[str] = []
-    sa.event.listen(store._engine, "before_cursor_execute", lambda _connection, _cursor, said, *_: asked.append(said))
+    for engine in (store._engine, store._hasty_engine):
+        sa.event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, said, *_: asked.append(said))
     return asked
 
 
