@@ -58,12 +58,12 @@ _answers = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("said", sa.Text, nullable=False),
 )
+# Made once, as SQLAlchemy takes longer to put a statement together than SQLite to do it.
 _SELECT_CONVERSATION = (
     sa.select(conversations.c.events, conversations.c.updated_at, _answers.c.message, _answers.c.said)
     .select_from(conversations.outerjoin(_answers, _answers.c.conversation == conversations.c.id))
-    .where(conversations.c.id == sa.bindparam("id"))
+    .where(conversations.c.id == sa.bindparam("of"))
 )
-# Made once, as SQLAlchemy takes longer to put a statement together than SQLite to do it.
 _INSERT_CONVERSATION = sa.insert(conversations)
 _UPDATE_CONVERSATION = (
     sa.update(conversations)
@@ -208,9 +208,8 @@ class ConversationStore(TrackerStore):
         read = _read.get()
         if read and _reads_once.get() and read.conversation == sender_id and read.is_as_it_was():
             return read
-        stored = await self._transact(
-            lambda connection: connection.execute(_SELECT_CONVERSATION, {"id": sender_id}).first()
-        )
+        select = {"of": sender_id}
+        stored = await self._transact(lambda connection: connection.execute(_SELECT_CONVERSATION, select).first())
         at_hand = self._at_hand.pop(sender_id, None)
         if stored is None or self.domain is None:
             read = _Read(sender_id, None, None, 0, [], None, [])
