@@ -14,7 +14,6 @@ from rasa.shared.core.events import (
     SlotSet,
     UserUttered,
 )
-from rasa.shared.core.slots import Slot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 # What never takes an event back.
@@ -67,7 +66,7 @@ class Conversation(DialogueStateTracker):
             setattr(twin, name, getattr(self, name))
         for name in ("events", "latest_action", "active_loop"):
             setattr(twin, name, copy(getattr(self, name)))
-        twin.slots = {name: _twin(slot) for name, slot in self.slots.items()}
+        twin.slots = {name: copy(slot) for name, slot in self.slots.items()}
         return twin
 
     def past_states(
@@ -108,13 +107,6 @@ class Conversation(DialogueStateTracker):
         if len(told) not in self._states:
             self._states[len(told)] = domain.get_active_state(self._replayed)
         self._told = told
-
-
-def _twin(slot: Slot) -> Slot:
-    """Return what `copy.copy` does, without the search for how a slot is copied."""
-    twin: Slot = object.__new__(type(slot))
-    twin.__dict__.update(slot.__dict__)
-    return twin
 
 
 def latest_states(tracker: DialogueStateTracker, domain: Domain, most: int) -> list[State]:

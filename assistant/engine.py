@@ -4,6 +4,7 @@ import gc
 import json
 from functools import cache
 from graphlib import TopologicalSorter
+from types import SimpleNamespace
 from typing import Any
 
 from rasa.core import processor
@@ -15,6 +16,7 @@ from rasa.nlu.extractors.spacy_entity_extractor import SpacyEntityExtractor
 from rasa.nlu.utils.spacy_utils import SpacyModel
 from rasa.shared.core.constants import PREVIOUS_ACTION, USER
 from rasa.shared.core.domain import Domain, State
+from rasa.shared.core.slots import Slot
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ACTION_NAME, ENTITIES, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
@@ -148,16 +150,26 @@ def is_empty(domain: Domain) -> bool:
     return found
 
 
+def twin(slot: Slot) -> Slot:
+    """Return what `copy.copy` returns, which looks at each copy for how to make it."""
+    copied: Slot = object.__new__(type(slot))
+    copied.__dict__.update(slot.__dict__)
+    return copied
+
+
 REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (processor, "DaskGraphRunner", SequentialRunner),
     (RulePolicy, "_get_possible_keys", possible_keys),
     (RulePolicy, "_find_action_from_rules", find_action_from_rules),
     (RulePolicy, "_prediction_states", prediction_states),
+    # It copies all that it logs, whether it is logged or not.
+    (processor, "copy", SimpleNamespace(deepcopy=lambda logged: logged)),
     # It writes all states for a log that is off.
     (RulePolicy, "format_tracker_states", lambda _policy, _states: []),
     (TrackerStore, "init_tracker", init_tracker),
     (SpacyEntityExtractor, "process", extract_entities),
     (Domain, "is_empty", is_empty),
+    (Slot, "__copy__", twin),
     # It counts all patterns at each text, to warn where there are none.
     (EntityRuler, "_require_patterns", lambda _ruler: None),
 )
