@@ -21,7 +21,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.class_weight import compute_sample_weight
 
-from assistant.nlu.featurizer import CLAUSE_VECTORS_KEY, CLAUSES_KEY
+from assistant.nlu.featurizer import CLAUSES_KEY, VECTORS_KEY
 from assistant.nlu.regression import SoftmaxRegression, fit
 
 CLAUSE_RANKINGS_KEY = "clause_rankings"
@@ -109,11 +109,9 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         for message in messages:
             if not message.get(TEXT):
                 continue
-            parts = message.get(CLAUSES_KEY) or []
-            vectors = np.concatenate([_vector(message), message.get(CLAUSE_VECTORS_KEY)]) if parts else _vector(message)
-            rows = [self._row(text) for text in (message.get(TEXT), *parts)]
+            rows = [self._row(text) for text in (message.get(TEXT), *message.get(CLAUSES_KEY))]
             of_sparse = np.stack([values @ self._model.sparse[columns] for columns, values in rows])
-            probabilities = self._model.probabilities(vectors, of_sparse)
+            probabilities = self._model.probabilities(message.get(VECTORS_KEY), of_sparse)
             ranking = self._ranking(probabilities[0])
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)

@@ -19,7 +19,7 @@ from assistant.nlu.encoder import Encoder, digest
 
 ENCODER_FOLDER = ROOT / "models" / "encoder"
 CLAUSES_KEY = "clauses"
-CLAUSE_VECTORS_KEY = "clause_vectors"
+VECTORS_KEY = "vectors"
 QUESTIONS_KEY = "questions"
 # On the last question that is answered where a message asks more.
 UNANSWERED_KEY = "has_unanswered_questions"
@@ -65,7 +65,7 @@ class SentenceFeaturizer(GraphComponent):
 
     That of a text with clauses is made of what its pieces are by themselves, so that they need no run of their own.
     While a message is answered, its clauses are embedded in the same run of the encoder and kept on the message:
-    `CLAUSES_KEY` holds their texts, `CLAUSE_VECTORS_KEY` an array of shape (clauses, `DIMENSIONS`).
+    `CLAUSES_KEY` holds their texts, `VECTORS_KEY` an array of shape (1 + clauses, `DIMENSIONS`).
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -103,7 +103,7 @@ class SentenceFeaturizer(GraphComponent):
             vectors = self._encoder.encode([pieces, *([clause] for clause in clauses)])
             _add(message, vectors[0])
             message.set(CLAUSES_KEY, clauses)
-            message.set(CLAUSE_VECTORS_KEY, vectors[1:])
+            message.set(VECTORS_KEY, vectors)
         return messages
 
 
