@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,10 +127,12 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Return a port of 127.0.0.1 that nothing listens on, below those that connections are given by chance."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as candidate, suppress(OSError):
+            candidate.bind(("127.0.0.1", port))
+            return port
 
 
 def rasa(folder: Path, environment: dict[str, str] | None = None, credentials: Path = CREDENTIALS) -> Server:
