@@ -11,8 +11,8 @@ from rasa.core.utils import AvailableEndpoints
 from rasa.shared.constants import DEFAULT_MODELS_PATH
 
 from assistant import engine, logs
+from assistant.database import create_engine, database_url
 from assistant.startup import MODEL, StartError, check_model, check_port, check_sharing
-from assistant.trackers import create_engine, database_url
 
 _hook = pluggy.HookimplMarker("rasa")
 

@@ -1,14 +1,11 @@
 """The tracker store: one row a conversation, holding its slots and its last turns."""
 
-import asyncio
 import logging
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TypeVar
-from weakref import WeakSet
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import ujson
@@ -30,18 +27,14 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
 from rasa.shared.utils.common import all_subclasses
 
-from assistant.clinic import ROOT
 from assistant.conversation import Conversation, common
+from assistant.database import Database, StoreUnavailable, create_all
 
 logger = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 TURNS_KEPT = 8
 _MOST_TURNS = 2 * TURNS_KEPT
 _CONVERSATIONS_AT_HAND = 64
-_LOCK_SECONDS = 2
-_engines: WeakSet[sa.engine.Engine] = WeakSet()
 _metadata = sa.MetaData()
 conversations = sa.Table(
     "conversations",
@@ -76,8 +69,6 @@ _UPDATE_ANSWER = (
     .where(_answers.c.conversation == sa.bindparam("of"))
     .values(message=sa.bindparam("message"), said=sa.bindparam("said"))
 )
-# Any number will do, as long as nothing else in the database takes the same one.
-_CREATION_LOCK = 7_360_312
 
 Message = dict[str, Any]
 
@@ -110,13 +101,6 @@ _reads_once: ContextVar[bool] = ContextVar("_reads_once", default=False)
 _EVENT_TYPES: dict[str, type[Event]] = {kind.type_name: kind for kind in all_subclasses(Event)}
 
 
-class StoreUnavailable(BaseException):
-    """The tracker store cannot be read or written now.
-
-    No `Exception`, since Rasa's FailSafeTrackerStore takes one for an empty conversation and goes on without it.
-    """
-
-
 class ConversationStore(TrackerStore):
     """Keeps each conversation in one row of SQLite or PostgreSQL (`DATABASE_URL`).
 
@@ -137,11 +121,9 @@ class ConversationStore(TrackerStore):
         self._clock = clock
         # Those that were left longest ago come first.
         self._at_hand: dict[str, _Read] = {}
-        url = kwargs.get("url") or database_url()
-        self._engine = create_engine(url)
-        self._hasty_engine = create_engine(url, waits=False) if url.startswith("sqlite") else None
+        self._database = Database(kwargs.get("url"))
         try:
-            with self._engine.begin() as connection:
+            with self._database.engine.begin() as connection:
                 create_all(_metadata, connection)
         except sa.exc.SQLAlchemyError as error:
             raise RasaException(
@@ -174,7 +156,7 @@ class ConversationStore(TrackerStore):
             if message and not connection.execute(_UPDATE_ANSWER, {**of, **answer}).rowcount:
                 connection.execute(_INSERT_ANSWER, {"conversation": tracker.sender_id, **answer})
 
-        await self._transact(write)
+        await self._database.transact(write)
         written = _Read(tracker.sender_id, updated_at, tracker, len(tracker.events), texts, message, said)
         _read.set(written)
         if isinstance(tracker, Conversation) and len(texts) == written.events:
@@ -196,11 +178,11 @@ class ConversationStore(TrackerStore):
             connection.execute(sa.delete(_answers).where(_answers.c.conversation == sender_id))
 
         self._at_hand.pop(sender_id, None)
-        await self._transact(erase)
+        await self._database.transact(erase)
         _read.set(None)
 
     async def keys(self) -> Iterable[str]:
-        return await self._transact(
+        return await self._database.transact(
             lambda connection: connection.execute(sa.select(conversations.c.id)).scalars().all()
         )
 
@@ -208,8 +190,8 @@ class ConversationStore(TrackerStore):
         read = _read.get()
         if read and _reads_once.get() and read.conversation == sender_id and read.is_as_it_was():
             return read
-        select = {"of": sender_id}
-        stored = await self._transact(lambda connection: connection.execute(_SELECT_CONVERSATION, select).first())
+        of = {"of": sender_id}
+        stored = await self._database.transact(lambda connection: connection.execute(_SELECT_CONVERSATION, of).first())
         at_hand = self._at_hand.pop(sender_id, None)
         if stored is None or self.domain is None:
             read = _Read(sender_id, None, None, 0, [], None, [])
@@ -229,16 +211,6 @@ class ConversationStore(TrackerStore):
         if len(self._at_hand) > _CONVERSATIONS_AT_HAND:
             del self._at_hand[next(iter(self._at_hand))]
 
-    async def _transact(self, work: Callable[[sa.engine.Connection], Result]) -> Result:
-        """Do `work` in one transaction: with SQLite at once, which is sooner done than given to a thread.
-
-        When another process holds the file, a thread waits for it.
-        """
-        if self._hasty_engine:
-            with suppress(sa.exc.SQLAlchemyError), self._hasty_engine.begin() as connection:
-                return work(connection)
-        return await in_thread(self._engine, work)
-
 
 @asynccontextmanager
 async def reading_once() -> AsyncIterator[None]:
@@ -257,83 +229,6 @@ def conversation_store(agent: Agent) -> ConversationStore:
     """Return the tracker store that Rasa's agent wraps."""
     store: ConversationStore = getattr(agent.tracker_store, "_tracker_store", agent.tracker_store)
     return store
-
-
-def create_all(metadata: sa.MetaData, connection: sa.engine.Connection) -> None:
-    """Make the tables that are missing; several servers may do so at once."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATION_LOCK)))
-    metadata.create_all(connection)
-
-
-def database_url() -> str:
-    """Return `DATABASE_URL`, or the URL of the SQLite file of this checkout."""
-    default = ROOT / "var" / "conversations.db"
-    url = os.environ.get("DATABASE_URL")
-    if url is None:
-        default.parent.mkdir(exist_ok=True)
-    return url or f"sqlite:///{default}"
-
-
-def create_engine(url: str, waits: bool = True) -> sa.engine.Engine:
-    """Return an engine with a small pool and short time-outs, which keeps parameters out of its errors.
-
-    Args:
-        waits: whether to wait for SQLite's lock.
-    """
-    pool = {"pool_size": 2, "max_overflow": 4}
-    if not url.startswith("sqlite"):
-        connect = {"connect_timeout": _LOCK_SECONDS}
-        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=connect, **pool)
-    # By default SQLAlchemy 1.4 opens a file anew for each transaction.
-    connect = {"timeout": _LOCK_SECONDS if waits else 0, "check_same_thread": False}
-    engine = sa.create_engine(url, hide_parameters=True, poolclass=sa.pool.QueuePool, connect_args=connect, **pool)
-
-    @sa.event.listens_for(engine, "connect")
-    def _write_ahead_log(connection: Any, record: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        record.info["file"] = _inode(engine)
-
-    @sa.event.listens_for(engine, "checkout")
-    def _open_again_when_replaced(_connection: Any, record: Any, _proxy: Any) -> None:
-        if record.info["file"] != _inode(engine):
-            raise sa.exc.DisconnectionError("another file is there now")
-
-    sa.event.listen(engine, "handle_error", _open_anew)
-    _engines.add(engine)
-    return engine
-
-
-def _open_anew(fault: sa.engine.ExceptionContext) -> None:
-    """Open every connection anew once a file turns out to be read-only: as long as one is open, SQLite stays so."""
-    if "readonly" in str(fault.original_exception):
-        fault.is_disconnect = True
-        for engine in list(_engines):
-            engine.dispose()
-
-
-def _inode(engine: sa.engine.Engine) -> int | None:
-    with suppress(OSError):
-        return os.stat(engine.url.database or "").st_ino
-    return None
-
-
-async def in_thread(engine: sa.engine.Engine, work: Callable[[sa.engine.Connection], Result]) -> Result:
-    """Do `work` in one transaction, beside the event loop.
-
-    Raises:
-        StoreUnavailable: the database cannot be read or written now.
-    """
-
-    def run() -> Result:
-        with engine.begin() as connection:
-            return work(connection)
-
-    try:
-        return await asyncio.to_thread(run)
-    except sa.exc.SQLAlchemyError as error:
-        raise StoreUnavailable(error.__class__.__name__) from error
 
 
 def _event(parameters: dict[str, Any]) -> Event:

@@ -27,10 +27,10 @@ from assistant.channels.messages import Outgoing, Style, outgoing
 from assistant.channels.outgoing import Refused, TryAgain, Unwanted
 from assistant.choices import Button
 from assistant.clinic import the_clinic
+from assistant.database import Database, StoreUnavailable, create_all
 from assistant.gate import Gate
 from assistant.identity import CONTACT, INBOX, Unreadable, seal, unseal
 from assistant.metrics import SEND_FAILURES
-from assistant.trackers import StoreUnavailable, create_all, create_engine, database_url, in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class Inbox:
 
     def __init__(
         self,
-        engine: sa.engine.Engine,
+        database: Database,
         answer: Callable[[UserMessage], Any],
         is_ready: Callable[[], bool],
         clock: Callable[[], float] = time.time,
@@ -150,7 +150,7 @@ class Inbox:
             answer: takes a message as the gate does, and says what is said through its output channel.
             is_ready: tells whether messages can be answered yet.
         """
-        self._engine = engine
+        self._database = database
         self._gate = answer
         self._is_ready = is_ready
         self._clock = clock
@@ -172,7 +172,7 @@ class Inbox:
                 agent = getattr(app.ctx, "agent", None)
                 return agent is not None and agent.is_ready()
 
-            app.ctx.inbox = cls(create_engine(database_url()), Gate.of(app), is_ready)
+            app.ctx.inbox = cls(Database(), Gate.of(app), is_ready)
         return app.ctx.inbox
 
     async def start(self, channels: Sequence[str], connector: Connector) -> None:
@@ -181,7 +181,7 @@ class Inbox:
         Raises:
             StoreUnavailable: the tables are missing and cannot be made now.
         """
-        await in_thread(self._engine, lambda connection: create_all(_metadata, connection))
+        await self._database.transact(lambda connection: create_all(_metadata, connection))
         self._connectors |= dict.fromkeys(channels, connector)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
@@ -211,7 +211,7 @@ class Inbox:
             for message in messages:
                 self._put(connection, message)
 
-        await in_thread(self._engine, put)
+        await self._database.transact(put)
         self._wake_in(SETTLING)
 
     def _put(self, connection: sa.engine.Connection, message: Incoming) -> None:
@@ -248,12 +248,12 @@ class Inbox:
         while not self._is_stopping:
             self._woken.clear()
             try:
-                await in_thread(self._engine, self._renew)
+                await self._database.transact(self._renew)
                 if self._is_ready():
-                    for conversation in await in_thread(self._engine, self._claim):
+                    for conversation in await self._database.transact(self._claim):
                         self._running[conversation] = asyncio.create_task(self._hold(conversation))
                 if self._clock() - self._swept_at > _SWEEPS_EVERY:
-                    await in_thread(self._engine, self._sweep)
+                    await self._database.transact(self._sweep)
                     self._swept_at = self._clock()
                 is_away = False
             except (Exception, StoreUnavailable) as error:
@@ -295,7 +295,7 @@ class Inbox:
         pause = 0.0
         try:
             while not (pause or self._is_stopping):
-                row = await in_thread(self._engine, lambda connection: _first(connection, conversation))
+                row = await self._database.transact(lambda connection: _first(connection, conversation))
                 if row is None:
                     break
                 try:
@@ -304,7 +304,7 @@ class Inbox:
                     # Whatever one message does to the code that answers it, those after it must be answered.
                     self._failed(row.channel, type(error).__name__)
                     await self._end(row)
-            await in_thread(self._engine, lambda connection: self._leave(connection, conversation, pause))
+            await self._database.transact(lambda connection: self._leave(connection, conversation, pause))
         except StoreUnavailable as error:
             # The lease runs out, and whoever takes the conversation up then goes on.
             logger.error("A conversation on %s was left: %s.", conversation.partition(":")[0], error)
@@ -367,8 +367,8 @@ class Inbox:
         """Pass a message through the gate and return what is said to it."""
         if message.reply is not None:
             return [{"text": message.reply}]
-        if message.text is None and not await in_thread(
-            self._engine, lambda connection: self._may_tell(connection, message.conversation)
+        if message.text is None and not await self._database.transact(
+            lambda connection: self._may_tell(connection, message.conversation)
         ):
             return []
         output = _Collected(message.channel, connector.style(message.channel))
@@ -398,11 +398,11 @@ class Inbox:
 
     async def _is_silenced(self, conversation: str) -> bool:
         query = sa.select(_people.c.is_silenced).where(_people.c.conversation == conversation)
-        return bool(await in_thread(self._engine, lambda connection: connection.execute(query).scalar()))
+        return bool(await self._database.transact(lambda connection: connection.execute(query).scalar()))
 
     async def _silence(self, conversation: str) -> None:
         statement = sa.update(_people).where(_people.c.conversation == conversation).values(is_silenced=True)
-        await in_thread(self._engine, lambda connection: connection.execute(statement))
+        await self._database.transact(lambda connection: connection.execute(statement))
 
     async def _end(self, row: sa.engine.Row) -> None:
         """Be done with a message and forget what stood in it and in its answer; its id is kept."""
@@ -423,7 +423,7 @@ class Inbox:
             connection.execute(sa.update(_messages).where(this).values(**values))
             return True
 
-        if not await in_thread(self._engine, write):
+        if not await self._database.transact(write):
             raise StoreUnavailable("another server has taken over")
 
     def _failed(self, channel: str, what: str) -> None:

@@ -13,7 +13,7 @@ from sanic.response import HTTPResponse
 from assistant.channels.inbox import Inbox, Incoming
 from assistant.channels.limits import TooLarge, body_of
 from assistant.channels.messages import Outgoing, Style
-from assistant.trackers import StoreUnavailable
+from assistant.database import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

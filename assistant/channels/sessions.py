@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import sqlalchemy as sa
 
-from assistant.trackers import create_all, in_thread
+from assistant.database import Database, create_all
 
 _ALGORITHM = "HS256"
 _AUDIENCE = "website"
@@ -37,6 +37,18 @@ _ratings = sa.Table(
     sa.Column("rated_at", sa.Float, nullable=False),
 )
 
+# Made once, as SQLAlchemy takes longer to put a statement together than SQLite to do it.
+_SELECT_SESSION = sa.select(_sessions.c.id).where(
+    _sessions.c.id == sa.bindparam("session"), _sessions.c.expires_at > sa.bindparam("now")
+)
+_PROLONG_SESSION = (
+    sa.update(_sessions).where(_sessions.c.id == sa.bindparam("session")).values(expires_at=sa.bindparam("until"))
+)
+_SELECT_REPLY = sa.select(_replies.c.said).where(
+    _replies.c.session == sa.bindparam("session"), _replies.c.message == sa.bindparam("message")
+)
+_INSERT_REPLY = sa.insert(_replies)
+
 Reply = list[dict[str, Any]]
 
 
@@ -47,23 +59,21 @@ class Sessions:
     Every method that touches the database may raise StoreUnavailable.
     """
 
-    def __init__(
-        self, engine: sa.engine.Engine, secret: str, seconds: float, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Database, secret: str, seconds: float, clock: Callable[[], float] = time.time) -> None:
         self.seconds = seconds
-        self._engine = engine
+        self._database = database
         self._secret = secret
         self._clock = clock
 
     async def prepare(self) -> None:
         """Make the tables that are missing."""
-        await in_thread(self._engine, lambda connection: create_all(_metadata, connection))
+        await self._database.transact(lambda connection: create_all(_metadata, connection))
 
     async def open(self) -> str:
         """Begin a session and return its id."""
         session = secrets.token_urlsafe(24)
         row = {"id": session, "expires_at": self._clock() + self.seconds}
-        await in_thread(self._engine, lambda connection: connection.execute(sa.insert(_sessions).values(**row)))
+        await self._database.transact(lambda connection: connection.execute(sa.insert(_sessions).values(**row)))
         return session
 
     def token(self, session: str) -> str:
@@ -83,33 +93,35 @@ class Sessions:
             )
         except jwt.InvalidTokenError:
             return None
-        query = sa.select(_sessions.c.id).where(_sessions.c.id == claims["sub"], _sessions.c.expires_at > self._clock())
-        return await in_thread(self._engine, lambda connection: connection.execute(query).scalar())
+        named = {"session": claims["sub"], "now": self._clock()}
+        return await self._database.transact(lambda connection: connection.execute(_SELECT_SESSION, named).scalar())
 
     async def reply(self, session: str, message: str) -> Reply | None:
         """Return what was said to a message before, or None when it is new."""
-        query = _said_to(session, message)
-        said = await in_thread(self._engine, lambda connection: connection.execute(query).scalar())
+        to = {"session": session, "message": message}
+        said = await self._database.transact(lambda connection: connection.execute(_SELECT_REPLY, to).scalar())
         return None if said is None else json.loads(said)
 
-    async def keep(self, session: str, message: str, said: Reply) -> Reply:
+    async def keep(self, session: str, message: str, said: Reply) -> Reply | None:
         """Keep what was said to a message, and let the session last `seconds` from now.
 
         Returns:
-            What is said to it for good: what another server has kept before, when one has.
+            What is said to it for good: what another server has kept before, when one has. None when the session has
+            been closed; then nothing is kept.
         """
+        to = {"session": session, "message": message}
+        until = {"session": session, "until": self._clock() + self.seconds}
 
-        def write(connection: sa.engine.Connection) -> Reply:
-            connection.execute(
-                sa.update(_sessions).where(_sessions.c.id == session).values(expires_at=self._clock() + self.seconds)
-            )
-            kept = connection.execute(_said_to(session, message)).scalar()
+        def write(connection: sa.engine.Connection) -> Reply | None:
+            if not connection.execute(_PROLONG_SESSION, until).rowcount:
+                return None
+            kept = connection.execute(_SELECT_REPLY, to).scalar()
             if kept is not None:
                 return json.loads(kept)
-            connection.execute(sa.insert(_replies).values(session=session, message=message, said=json.dumps(said)))
+            connection.execute(_INSERT_REPLY, {**to, "said": json.dumps(said)})
             return said
 
-        return await in_thread(self._engine, write)
+        return await self._database.transact(write)
 
     async def rate(self, session: str, answer: str, verdict: str) -> bool:
         """Keep a verdict on an answer this session was given; a later one replaces it.
@@ -127,7 +139,7 @@ class Sessions:
             connection.execute(sa.delete(_ratings).where(_ratings.c.answer == answer))
             connection.execute(sa.insert(_ratings).values(**row))
 
-        await in_thread(self._engine, write)
+        await self._database.transact(write)
         return True
 
     async def close(self, sessions: list[str]) -> None:
@@ -137,13 +149,9 @@ class Sessions:
             connection.execute(sa.delete(_replies).where(_replies.c.session.in_(sessions)))
             connection.execute(sa.delete(_sessions).where(_sessions.c.id.in_(sessions)))
 
-        await in_thread(self._engine, write)
+        await self._database.transact(write)
 
     async def expired(self) -> list[str]:
         """Return some sessions whose time is over and that are not closed yet."""
         query = sa.select(_sessions.c.id).where(_sessions.c.expires_at <= self._clock()).limit(_SWEPT_AT_ONCE)
-        return list(await in_thread(self._engine, lambda connection: connection.execute(query).scalars().all()))
-
-
-def _said_to(session: str, message: str) -> sa.sql.Select:
-    return sa.select(_replies.c.said).where(_replies.c.session == session, _replies.c.message == message)
+        return list(await self._database.transact(lambda connection: connection.execute(query).scalars().all()))

@@ -13,10 +13,11 @@ from sanic import Blueprint, Request, Sanic, response
 from sanic.response import HTTPResponse
 
 from assistant import metrics
+from assistant.database import StoreUnavailable
 from assistant.engine import settle
 from assistant.exposition import exposition
 from assistant.startup import MODEL
-from assistant.trackers import StoreUnavailable, conversation_store
+from assistant.trackers import conversation_store
 
 _SECONDS = 3
 _OK, _AWAY = "ok", "away"

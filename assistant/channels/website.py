@@ -19,9 +19,10 @@ from assistant.channels import status
 from assistant.channels.limits import AtOnce, Rate, TooLarge, TooMany, body_of
 from assistant.channels.sessions import Reply, Sessions
 from assistant.clinic import ROOT, the_clinic
+from assistant.database import Database, StoreUnavailable
 from assistant.gate import Gate
 from assistant.secret import secret
-from assistant.trackers import StoreUnavailable, conversation_store, create_engine, database_url
+from assistant.trackers import conversation_store
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class WebsiteChannel(InputChannel):
         signing = secret("SESSION_SECRET")
         if len(signing) < _LEAST_SECRET:
             raise RasaException(f"SESSION_SECRET must have at least {_LEAST_SECRET} characters.")
-        sessions = Sessions(create_engine(database_url()), signing, the_clinic().session_minutes * 60)
+        sessions = Sessions(Database(), signing, the_clinic().session_minutes * 60)
         try:
             return cls(sessions, settings)
         except (TypeError, ValueError) as error:
@@ -271,11 +272,11 @@ class WebsiteChannel(InputChannel):
         conversation = self._conversation(session)
         await Gate.of(app)(UserMessage(text, output, conversation, input_channel=self.name(), message_id=message))
         kept = await self._sessions.keep(session, message, output.said)
-        # Cleared after the message was let in and before its turn began.
-        if await self._sessions.of(self._sessions.token(session)) is None:
-            await conversation_store(app.ctx.agent).delete(self._conversation(session))
-            await self._sessions.close([session])
-        return kept
+        if kept is not None:
+            return kept
+        # Cleared since the message was let in.
+        await conversation_store(app.ctx.agent).delete(conversation)
+        return output.said
 
     async def _forget(self, app: Sanic, sessions: list[str]) -> None:
         """End sessions, and remove every trace of what was said in them."""

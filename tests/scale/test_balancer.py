@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import requests
-import sqlalchemy as sa
 
 from assistant.channels.sessions import Sessions
 from assistant.clinic import the_clinic
+from assistant.database import Database
 from tests.packages import PackageUnavailable, do_without
 from tests.scale.cluster import Balancer
 from tests.scale.people import from_address
@@ -124,7 +124,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def sessions() -> Sessions:
     now = iter(range(1_000_000, 2_000_000))
-    return Sessions(sa.create_engine("sqlite://"), "secret" * 8, 1800, lambda: float(next(now)))
+    return Sessions(Database("sqlite://"), "secret" * 8, 1800, lambda: float(next(now)))
 
 
 def session_ids(count: int) -> list[str]:

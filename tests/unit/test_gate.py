@@ -14,9 +14,9 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant import choices
 from assistant.clinic import the_clinic
+from assistant.database import StoreUnavailable
 from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_answer
 from assistant.locks import ProcessLocks
-from assistant.trackers import StoreUnavailable
 
 SENDER = "rest:ana"
 

@@ -15,7 +15,7 @@ from assistant.channels import inbox
 from assistant.channels.inbox import DAYS_KEPT, LEASE, PAUSES, Inbox, Incoming
 from assistant.channels.messages import Outgoing, Style
 from assistant.channels.outgoing import Refused, TryAgain, Unwanted
-from assistant.trackers import StoreUnavailable, create_engine
+from assistant.database import Database, StoreUnavailable
 
 ANA, BEN = "test:ana", "test:ben"
 BUTTON = {"title": "Yes", "payload": "/affirm"}
@@ -89,7 +89,7 @@ class Servers:
 
     @asynccontextmanager
     async def server(self) -> AsyncIterator[Inbox]:
-        server = Inbox(create_engine(self.url), self.gate, lambda: True, self.clock)
+        server = Inbox(Database(self.url), self.gate, lambda: True, self.clock)
         await server.start(["test"], self.platform)
         try:
             yield server
@@ -189,7 +189,7 @@ async def test_one_slow_conversation_holds_up_no_other(alone: Servers) -> None:
 async def test_what_a_dead_server_had_taken_is_answered_by_another(servers: Servers) -> None:
     hung = asyncio.Event()
     servers.thinking = hung.wait
-    dead = Inbox(create_engine(servers.url), servers.gate, lambda: True, servers.clock)
+    dead = Inbox(Database(servers.url), servers.gate, lambda: True, servers.clock)
     await dead.start(["test"], servers.platform)
     await dead.take([written("1"), written("2")])
     while not servers.asked:
@@ -206,7 +206,7 @@ async def test_what_a_dead_server_had_taken_is_answered_by_another(servers: Serv
 
 async def test_what_a_dead_server_may_have_sent_is_not_sent_again(servers: Servers) -> None:
     hung = asyncio.Event()
-    dead = Inbox(create_engine(servers.url), servers.gate, lambda: True, servers.clock)
+    dead = Inbox(Database(servers.url), servers.gate, lambda: True, servers.clock)
     await dead.start(["test"], servers.platform)
     servers.platform.sending = hung.wait
     await dead.take([written("1"), written("2")])

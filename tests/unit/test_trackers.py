@@ -30,17 +30,16 @@ from rasa.shared.core.events import (
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
 
-from assistant import trackers
+from assistant import database, trackers
 from assistant.choices import offer
 from assistant.clinic import ROOT
 from assistant.conversation import Conversation
+from assistant.database import StoreUnavailable, create_engine
 from assistant.gate import latest_answer
 from assistant.trackers import (
     TURNS_KEPT,
     ConversationStore,
-    StoreUnavailable,
     conversations,
-    create_engine,
     reading_once,
     shortened,
 )
@@ -64,7 +63,7 @@ def store(url: str) -> ConversationStore:
 @pytest.fixture
 def locked(url: str, store: ConversationStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConversationStore]:
     """A store that waits for nobody, while another process holds its database."""
-    monkeypatch.setattr(trackers, "_LOCK_SECONDS", 0)
+    monkeypatch.setattr(database, "_LOCK_SECONDS", 0)
     impatient = ConversationStore(DOMAIN, url=url)
     other = sqlite3.connect(url.removeprefix("sqlite:///"))
     other.execute("BEGIN EXCLUSIVE")
@@ -345,7 +344,7 @@ async def test_a_database_file_that_is_replaced_is_opened_again(store: Conversat
 def statements(store: ConversationStore) -> list[str]:
     """What the store asks of its database, as it does so."""
     asked: list[str] = []
-    for engine in (store._engine, store._hasty_engine):
+    for engine in (store._database.engine, store._database._hasty_engine):
         sa.event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, said, *_: asked.append(said))
     return asked
 
