@@ -9,7 +9,6 @@ them. Questions come from `tests/nlu/` and, where they are there, from `../share
 import asyncio
 import json
 import logging
-import time
 from pathlib import Path
 
 import structlog
@@ -41,11 +40,9 @@ def main() -> None:
 
 
 def measured(model: Path, questions: list[Question]) -> dict[str, float]:
-    """Return shares of 1 by group of questions, and the CPU time a message takes, in milliseconds."""
+    """Return shares of 1 by group of questions."""
     agent = Agent.load(model)
-    started = time.process_time()
     understood = understand(agent, [text for _, text in questions])
-    spent = time.process_time() - started
     pairs = [(wanted, got) for (wanted, _), got in zip(questions, understood, strict=True)]
     article = [(wanted, got) for wanted, got in pairs if wanted in ARTICLE_INTENTS]
     figures = {
@@ -53,7 +50,6 @@ def measured(model: Path, questions: list[Question]) -> dict[str, float]:
         "article_wrong_topic": share([wanted != got and got in ARTICLE_INTENTS for wanted, got in article]),
         "red_flags_seen": share([got == wanted for wanted, got in pairs if wanted == "report_red_flag"]),
         "refused_but_answered": share([got in ARTICLE_INTENTS for wanted, got in pairs if wanted in REFUSED]),
-        "cpu_ms_per_message": round(1000 * spent / len(questions), 2),
     }
     for path in sorted(FOREIGN.glob("*.json")):
         foreign = understand(agent, json.loads(path.read_text(encoding="utf-8")))

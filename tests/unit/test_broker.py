@@ -15,7 +15,8 @@ from assistant.broker import Events, without_words
 from assistant.clinic import ROOT
 
 ENDPOINT = EndpointConfig(type="assistant.broker.Events")
-TOLD = ("Ana Ruiz", "949", "0133", "sms:")
+# Long enough not to stand in a time or a digest by chance.
+TOLD = ("Ana", "Ruiz", "949-555-0133", "9495550133", "sms:")
 CONVERSATION: list[Event] = [
     UserUttered(
         "I am Ana Ruiz, 949-555-0133",
