@@ -24,7 +24,9 @@ class StoryPolicy(MemoizationPolicy):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         # Packing the few stories there are saves nothing, and each prediction would pack what it looks up.
-        return {**MemoizationPolicy.get_default_config(), "enable_feature_string_compression": False}
+        memoization = {**MemoizationPolicy.get_default_config(), "enable_feature_string_compression": False}
+        # What is said between the turns of a story without ending it.
+        return {**memoization, "asides": []}
 
     def predict_action_probabilities(
         self,
@@ -64,7 +66,16 @@ class StoryPolicy(MemoizationPolicy):
             said = (state if is_new else told[-1]).get(USER)
             intent = {USER: {INTENT: said[INTENT]}} if said else {}
             told.append({**intent, **({PREVIOUS_ACTION: before} if before else {})})
-        return told[-self.config[POLICY_MAX_HISTORY] :]
+        return self._without_asides(told)[-self.config[POLICY_MAX_HISTORY] :]
+
+    def _without_asides(self, told: list[State]) -> list[State]:
+        """Leave out each turn that an aside has answered; in the latest turn it is still to be followed."""
+        asides = {
+            index
+            for index, state in enumerate(told[:-1])
+            if state.get(PREVIOUS_ACTION, {}).get(ACTION_NAME) in self.config["asides"]
+        }
+        return [state for index, state in enumerate(told) if asides.isdisjoint((index, index + 1))]
 
     def recall(
         self,

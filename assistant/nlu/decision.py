@@ -71,6 +71,7 @@ _OURS = re.compile(
     r"|front of (the|my) knee)\b",
     re.IGNORECASE,
 )
+_KNEE = re.compile(r"knee|patell|pfp", re.IGNORECASE)
 
 Ranking = list[dict[str, Any]]
 
@@ -190,14 +191,21 @@ class Decision(GraphComponent):
         return None
 
     def _is_about_another_condition(self, message: Message, intent: dict[str, Any]) -> bool:
-        """Tell whether a condition is named, and neither compared with this one nor beside the knee's own name."""
-        if intent[INTENT_NAME_KEY] in _COMPARING_INTENTS and _COMPARED.search(message.get(TEXT)):
+        """Tell whether a condition is named, and neither compared with this one nor beside the knee's own name.
+
+        Another part of the body counts as one where there is no word of the knee at all.
+        """
+        text = message.get(TEXT)
+        if intent[INTENT_NAME_KEY] in _COMPARING_INTENTS and _COMPARED.search(text):
             return False
-        conditions = [entity for entity in message.get(ENTITIES) or [] if entity["entity"] == "condition"]
-        rest = message.get(TEXT)
-        for entity in conditions:
-            rest = rest.replace(entity["value"], " ")
-        return bool(conditions) and not _OURS.search(rest)
+        entities = message.get(ENTITIES) or []
+        conditions = [entity["value"] for entity in entities if entity["entity"] == "condition"]
+        if not conditions:
+            is_elsewhere = any(entity["entity"] == "other_body_part" for entity in entities)
+            return is_elsewhere and not _KNEE.search(text)
+        for condition in conditions:
+            text = text.replace(condition, " ")
+        return not _OURS.search(text)
 
 
 def _name(question: dict[str, Any]) -> str:

@@ -27,7 +27,8 @@ def _needed(parsed: Any) -> frozenset[str]:
         if operator is LITERAL:
             in_turn.append(frozenset({run}))
         elif operator is SUBPATTERN:
-            in_turn.append(_needed(argument[3]))
+            _, added_flags, _, inner = argument
+            in_turn.append(frozenset({""}) if added_flags & re.IGNORECASE else _needed(inner))
         elif operator is BRANCH:
             in_turn.append(frozenset().union(*map(_needed, argument[1])))
         elif operator is MAX_REPEAT and argument[0]:

@@ -36,17 +36,17 @@ def fit(
     sparse: csr_matrix,
     classes: np.ndarray,
     row_weights: np.ndarray,
-    inverse_regularisation: float,
+    alpha: float,
     iterations: int,
 ) -> SoftmaxRegression:
-    """Minimise the weighted log loss and the squared weights by L-BFGS.
+    """Minimise the weighted mean of the log loss and the squared weights by L-BFGS.
 
     Args:
         dense: (rows, dense features), float32.
         sparse: (rows, sparse features), float32.
         classes: the class of each row, counted from 0.
         row_weights: what each row counts.
-        inverse_regularisation: scikit-learn's C.
+        alpha: half of it is what the squared weights cost beside the mean loss.
         iterations: after how many steps to stop.
     """
     rows, width = dense.shape
@@ -54,6 +54,7 @@ def fit(
     count = int(classes.max()) + 1
     wanted = np.eye(count, dtype=np.float32)[classes]
     weights = row_weights.astype(np.float32)[:, np.newaxis]
+    strength = alpha * float(row_weights.sum())
     dense_columns, sparse_columns = np.ascontiguousarray(dense.T), sparse.T.tocsr()
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
@@ -61,13 +62,13 @@ def fit(
         model = SoftmaxRegression(flat[:width], flat[width:end], flat[end])
         found = model.probabilities(dense, sparse @ model.sparse)
         of_wanted = np.log(np.maximum(found[np.arange(rows), classes], np.finfo(np.float32).tiny))
-        penalty = np.square(flat[:end]).sum(dtype=np.float64) / (2 * inverse_regularisation)
+        penalty = strength / 2 * np.square(flat[:end]).sum(dtype=np.float64)
         error = (found - wanted) * weights
         gradient = np.empty((end + 1, count))
         gradient[:width] = dense_columns @ error
         gradient[width:end] = sparse_columns @ error
         gradient[end] = error.sum(axis=0)
-        gradient[:end] += flat[:end] / inverse_regularisation
+        gradient[:end] += strength * flat[:end]
         return penalty - float((weights[:, 0] * of_wanted).sum(dtype=np.float64)), gradient.ravel()
 
     start = np.zeros((end + 1) * count)

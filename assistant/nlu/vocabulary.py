@@ -23,5 +23,5 @@ def _patterns(entities: Path, contrast: Path) -> Iterator[dict[str, str]]:
                 yield {"label": label, "pattern": spelling, "id": name}
     lists = yaml.safe_load(contrast.read_text(encoding="utf-8"))
     for name in [*lists["conditions"], *lists["drugs"]]:
-        for spelling in {name, name.replace("'", "")}:
+        for spelling in {name, f"{name}s", name.replace("'", "")}:
             yield {"label": "condition", "pattern": spelling, "id": name}

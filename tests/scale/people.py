@@ -59,6 +59,14 @@ class Chat:
     reference: str | None = None
     unsure: bool = False
 
+    def transcript(self) -> str:
+        """Return what was said, a line a message."""
+        lines = []
+        for message in self.sent:
+            lines.append(f"> {self.texts[message]}")
+            lines += [said["text"] for said in self.replies.get(message, [])]
+        return "\n".join(lines)
+
 
 class Person:
     """Holds one conversation after another: a question, a request for a visit, and another question.
@@ -113,16 +121,21 @@ class Person:
         chat = self.open()
         self._ask(chat, "what causes runner's knee?", "Source: ")
         said = self._ask(chat, "I would like to book a visit", "What is your name?")
-        was_unsure = False
+        question, apologies = "", 0
         while not chat.reference and not chat.unsure:
-            # The latest question counts, since an apology is followed by the same one.
-            place, question = max((said.rfind(question), question) for question in self._answers)
-            if place < 0 and not was_unsure:
-                raise Unfit(f"nothing was asked: {said}")
-            if place < 0:
+            place, latest = max((said.rfind(question), question) for question in self._answers)
+            if place >= 0:
+                # Also where an apology follows a question that was reached.
+                question = latest
+            elif not _is_apology(said):
+                if not apologies or self._answers[question] != "yes":
+                    raise Unfit(f"nothing was asked: {said}")
                 chat.unsure = True
                 break
-            said, was_unsure = self._insist(chat, self._answers[question])
+            apologies = apologies + 1 if _is_apology(said) else 0
+            if apologies > _MOST_APOLOGIES:
+                raise Unfit(f"{apologies} apologies in a row")
+            said = self._say_after_a_while(chat, self._answers[question])
             if "Your reference is " in said:
                 chat.reference = said.partition("Your reference is ")[2][:7]
         self._ask(chat, "how is it treated?", "Source: ")
@@ -168,23 +181,23 @@ class Person:
             raise Unfit(f"{text!r} did not get one reply: {[reply, *others]}")
         return "\n".join(said["text"] + (f"\nSource: {said['source']}" if said["source"] else "") for said in reply)
 
-    def _insist(self, chat: Chat, text: str) -> tuple[str, bool]:
-        """Say something until no apology comes back; return what did, and whether there was an apology before."""
-        apologised = False
-        for _ in range(_MOST_APOLOGIES):
-            time.sleep(self._random.uniform(0.5, 1.5) * self._pause)
-            # Some press the button twice.
-            said = self.say(chat, text, times=2 if self._random.random() < 0.1 else 1)
-            if "something went wrong on my side" not in said:
-                return said, apologised
+    def _say_after_a_while(self, chat: Chat, text: str) -> str:
+        """Say something; return all that is said to it, which may be an apology."""
+        time.sleep(self._random.uniform(0.5, 1.5) * self._pause)
+        # Some press the button twice.
+        said = self.say(chat, text, times=2 if self._random.random() < 0.1 else 1)
+        if _is_apology(said):
+            self.apologies += 1
             if the_clinic().phone not in said:
                 raise Unfit(f"an apology without the phone: {said}")
-            self.apologies += 1
-            apologised = True
-        raise Unfit(f"{_MOST_APOLOGIES} apologies in a row")
+        return said
 
     def _ask(self, chat: Chat, text: str, wanted: str) -> str:
-        said, _ = self._insist(chat, text)
+        """Say something until no apology comes back."""
+        for _ in range(_MOST_APOLOGIES):
+            said = self._say_after_a_while(chat, text)
+            if not _is_apology(said):
+                break
         if wanted not in said:
             raise Unfit(f"{text!r} was answered with: {said}")
         return said
@@ -219,3 +232,7 @@ class Person:
             raise Unfit(f"{address} refused with {answer.status_code}: {answer.text[:300]}")
         self.token = answer.json()["token"]
         return list(answer.json()["messages"])
+
+
+def _is_apology(said: str) -> bool:
+    return "something went wrong on my side" in said

@@ -1,7 +1,18 @@
 """What is decided from the rankings of a message and of its clauses."""
 
+from collections.abc import Sequence
+
 import pytest
-from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, INTENT_RANKING_KEY, PREDICTED_CONFIDENCE_KEY, TEXT
+from rasa.shared.nlu.constants import (
+    ENTITIES,
+    ENTITY_ATTRIBUTE_TYPE,
+    ENTITY_ATTRIBUTE_VALUE,
+    INTENT,
+    INTENT_NAME_KEY,
+    INTENT_RANKING_KEY,
+    PREDICTED_CONFIDENCE_KEY,
+    TEXT,
+)
 from rasa.shared.nlu.training_data.message import Message
 
 from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
@@ -11,9 +22,10 @@ from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY, UNANSWERED_KEY,
 Ranking = dict[str, float]
 
 
-def decided(text: str, ranking: Ranking, *of_clauses: Ranking) -> Message:
-    """Return a message whose clauses were ranked as told, after the decision."""
-    message = Message({TEXT: text, INTENT_RANKING_KEY: ranked(ranking)})
+def decided(text: str, ranking: Ranking, *of_clauses: Ranking, entities: Sequence[tuple[str, str]] = ()) -> Message:
+    """Return a message whose clauses were ranked as told, after the decision; entities are (type, value)."""
+    found = [{ENTITY_ATTRIBUTE_TYPE: kind, ENTITY_ATTRIBUTE_VALUE: value} for kind, value in entities]
+    message = Message({TEXT: text, ENTITIES: found, INTENT_RANKING_KEY: ranked(ranking)})
     if of_clauses:
         message.set(CLAUSES_KEY, split(text)[1])
         message.set(CLAUSE_RANKINGS_KEY, [ranked(clause) for clause in of_clauses])
@@ -78,3 +90,20 @@ def test_a_wish_for_a_visit_comes_after_an_answer() -> None:
 @pytest.mark.parametrize(("text", "intent"), [("\u6551\u547d", "speak_other_language"), ("hm", "nlu_fallback")])
 def test_other_letters_are_another_language(text: str, intent: str) -> None:
     assert decided(text, {"thank": 0.24}).get(INTENT)[INTENT_NAME_KEY] == intent
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "intent"),
+    [
+        ("best exercises for sprained ankles", ("other_body_part", "ankles"), "ask_other_condition"),
+        ("exercises for my ankle and my kneecap", ("other_body_part", "ankle"), "ask_exercises"),
+        ("exercises for bunions", ("condition", "bunions"), "ask_other_condition"),
+        ("exercises for lupus of the knee", ("condition", "lupus"), "ask_other_condition"),
+        ("exercises for runner's knee beside lupus", ("condition", "lupus"), "ask_exercises"),
+        ("exercises for the thigh", ("body_part", "thigh"), "ask_exercises"),
+    ],
+)
+def test_what_the_article_never_speaks_of_is_not_answered_from_it(
+    text: str, entity: tuple[str, str], intent: str
+) -> None:
+    assert decided(text, {"ask_exercises": 0.9}, entities=[entity]).get(INTENT)[INTENT_NAME_KEY] == intent

@@ -39,6 +39,8 @@ def found(language: Language, text: str) -> list[tuple[str, str]]:
         ("how is frozen shoulder treated", [("condition", "frozen shoulder")]),
         ("what is Carpal Tunnel Syndrome?", [("condition", "Carpal Tunnel Syndrome")]),
         ("golfer's elbow or golfers elbow", [("condition", "golfer's elbow"), ("condition", "golfers elbow")]),
+        ("inserts for bunions", [("treatment", "inserts"), ("condition", "bunions")]),
+        ("ice for a twisted ankle", [("treatment", "ice"), ("other_body_part", "ankle")]),
         ("does physical therapy help", [("treatment", "physical therapy")]),
         ("pt or ice", [("treatment", "pt"), ("treatment", "ice")]),
         ("🦵 my knee", [("body_part", "my knee")]),
