@@ -41,7 +41,7 @@ format: .venv/.synced
 
 $(MODEL): models/.built $(DATA) $(wildcard assistant/nlu/*.py)
 	@mkdir -p var
-	@echo "Training the assistant (about a minute and a half) ..."
+	@echo "Training the assistant (about two minutes) ..."
 	@$(IN) LOG_LEVEL=ERROR python -m assistant train --skip-validation --fixed-model-name assistant > var/train.log 2>&1 || { tail -n 30 var/train.log; exit 1; }
 	@touch $@
 
