@@ -1,6 +1,8 @@
 """What one message takes of the model."""
 
+import json
 import logging
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,9 @@ async def events_of(agent: Agent, user: str) -> list[str]:
     return [str(event) for event in tracker.events if not isinstance(event, BotUttered)]
 
 
-async def test_a_server_does_what_rasas_own_engine_does(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_does_what_rasas_own_engine_does(
+    agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = await events_of(agent, "rest:ana")
     for owner, name, _ in engine.REPLACED:
         monkeypatch.setattr(owner, name, getattr(owner, name, None), raising=False)
@@ -59,6 +63,13 @@ async def test_a_server_does_what_rasas_own_engine_does(agent: Agent, monkeypatc
     assert isinstance(ours.processor.graph_runner, engine.SequentialRunner)
     assert await events_of(ours, "rest:bo") == done
     assert len(done) > 30
+
+    # Each event was written once, when it was new; the row still holds all of them as they are.
+    tracker = await ours.tracker_store.retrieve("rest:bo")
+    assert tracker is not None
+    with sqlite3.connect(tmp_path / "conversations.db") as connection:
+        ((written,),) = connection.execute("SELECT events FROM conversations WHERE id = 'rest:bo'").fetchall()
+    assert json.loads(written) == json.loads(json.dumps([event.as_dict() for event in tracker.events]))
 
 
 async def test_the_encoder_runs_once_a_message(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
