@@ -9,13 +9,13 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 from assistant.clinic import the_clinic
+from assistant.nlu.decision import BOOKING_INTENT
 from assistant.nlu.featurizer import UNANSWERED_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, SIGN_KEY
 
 _LEAST_SUGGESTIONS = 2
 _MOST_SUGGESTIONS = 3
 _LEAST_LIKELY_SUGGESTION = 0.1
-_BOOKING = "/book_appointment"
 _SOMETHING_ELSE = {"title": "Something else", "payload": "/ask_help"}
 _REACHING = re.compile(
     r"^(?!.*\b(costs?|prices?|pay\w*|insurance|copay|bill\w*)\b).*\b(hours?|open|opens|opening|close[sd]?|closing"
@@ -56,7 +56,9 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
             response["buttons"] = [*suggestions, _SOMETHING_ELSE]
         if tracker.active_loop_name and "buttons" in response:
             # Who is asking for a visit need not be asked whether they want one.
-            response["buttons"] = [button for button in response["buttons"] if button["payload"] != _BOOKING]
+            response["buttons"] = [
+                button for button in response["buttons"] if button["payload"] != f"/{BOOKING_INTENT}"
+            ]
         return response
 
     def _fitting(

@@ -46,14 +46,20 @@ QUESTIONS = read(ROOT / "tests" / "nlu")
 EXAMPLES = read(ROOT / "data" / "nlu")
 
 
+@lru_cache
+def agent() -> Agent:
+    """Load the newest model."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    return Agent.load(max((ROOT / "models").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime))
+
+
 def parse(texts: list[str]) -> list[dict[str, Any]]:
     """Return what the model understands of each text."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    agent = Agent.load(max((ROOT / "models").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime))
 
     async def parsed() -> list[dict[str, Any]]:
-        assert agent.processor
-        return [await agent.processor.parse_message(UserMessage(text)) for text in texts]
+        processor = agent().processor
+        assert processor
+        return [await processor.parse_message(UserMessage(text)) for text in texts]
 
     return asyncio.run(parsed())
 
