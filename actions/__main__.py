@@ -2,7 +2,7 @@
 
 import sys
 
-from assistant import logs
+from service import logs
 
 # The server imports every module of this package, this one too.
 if __name__ == "__main__":

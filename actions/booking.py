@@ -15,16 +15,16 @@ from rasa_sdk import Action, FormValidationAction, Tracker
 from rasa_sdk.events import EventType, FollowupAction, Restarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.contacts import Contact, in_clear, own_number, parse_contact
-from actions.corrections import correct, correct_reason
-from actions.details import FIELDS, Details, extract, parse_patient, parse_reason
-from actions.metrics import BOOKINGS
-from actions.names import is_written_as_name, parse_name
-from actions.storage import Bookings, Request, StorageError, open_bookings, show_reference, utc_now
-from actions.text import DetailError, is_question
-from actions.times import Preference, in_words, parse_time, recheck
-from assistant.clinic import Clinic, the_clinic
-from assistant.clinic import clock as hour_in_words
+from booking.metrics import BOOKINGS
+from booking.reading.contacts import Contact, in_clear, own_number, parse_contact
+from booking.reading.corrections import correct, correct_reason
+from booking.reading.details import FIELDS, Details, extract, parse_patient, parse_reason
+from booking.reading.names import is_written_as_name, parse_name
+from booking.reading.text import DetailError, is_question
+from booking.store import Bookings, Request, StorageError, open_bookings, show_reference, utc_now
+from booking.when.times import Preference, in_words, parse_time, recheck
+from clinic.profile import Clinic, the_clinic
+from clinic.profile import clock as hour_in_words
 
 FORM = "booking_form"
 SLOTS = ("booking_name", "booking_contact", "booking_time", "booking_patient", "booking_reason", "booking_confirmation")

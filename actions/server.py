@@ -16,13 +16,13 @@ from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse, json
 
-from actions.metrics import ACTION_FAILURES, Backlog
-from actions.storage import Bookings, StorageError, open_bookings
-from assistant import logs
-from assistant.clinic import ClinicError, the_clinic
-from assistant.exposition import exposition
-from assistant.secret import secret
-from assistant.startup import StartError, check_port
+from booking.metrics import ACTION_FAILURES, Backlog
+from booking.store import Bookings, StorageError, open_bookings
+from clinic.profile import ClinicError, the_clinic
+from service import logs
+from service.health import exposition
+from service.secrets import secret
+from service.startup import StartError, check_port
 
 LARGEST_BODY = 1_000_000
 SECONDS_TO_STOP = 8

@@ -8,9 +8,9 @@ import os
 import sys
 import warnings
 
-from assistant.clinic import ROOT, ClinicError, the_clinic
 from assistant.imports import compute_in_one_thread, leave_out_tensorflow
-from assistant.secret import secret
+from clinic.profile import ROOT, ClinicError, the_clinic
+from service.secrets import secret
 
 _DEFAULTS = {
     "RASA_TELEMETRY_ENABLED": "false",

@@ -22,14 +22,14 @@ from sanic import Sanic
 
 from assistant import metrics
 from assistant.choices import Button, chosen, is_closed, offer, pressed
-from assistant.clinic import ROOT
-from assistant.database import StoreUnavailable
-from assistant.logs import turn_id
-from assistant.meaning import meant
+from assistant.context import meant
 from assistant.nlu.featurizer import QUESTIONS_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, SIGN_KEY, RedFlags
+from assistant.rasa.tracker_store import conversation_store, reading_once
 from assistant.responses import ClinicResponses
-from assistant.trackers import conversation_store, reading_once
+from clinic.profile import ROOT
+from service.database import StoreUnavailable
+from service.logs import turn_id
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
-from assistant.clinic import the_clinic
 from assistant.nlu.decision import BOOKING_INTENT
 from assistant.nlu.featurizer import UNANSWERED_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, SIGN_KEY
+from clinic.profile import the_clinic
 
 _LEAST_SUGGESTIONS = 2
 _MOST_SUGGESTIONS = 3

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from rasa.core.utils import AvailableEndpoints
 from rasa.shared.constants import DEFAULT_MODELS_PATH
 
-from assistant import engine, logs
-from assistant.database import create_engine, database_url
-from assistant.startup import MODEL, StartError, check_model, check_port, check_sharing
+from assistant.rasa import tuning
+from service import logs
+from service.database import create_engine, database_url
+from service.startup import MODEL, StartError, check_model, check_port, check_sharing
 
 _hook = pluggy.HookimplMarker("rasa")
 
@@ -24,7 +25,7 @@ class Serving:
     def configure_commandline(self, cmdline_arguments: argparse.Namespace) -> None:
         """Set up logs and engine and check what the server needs; end with one sentence when it cannot serve."""
         logs.configure()
-        engine.install()
+        tuning.install()
         if cmdline_arguments.model == DEFAULT_MODELS_PATH:
             cmdline_arguments.model = str(MODEL)
         try:

@@ -22,11 +22,11 @@ from typing import Any
 import requests
 import yaml
 
-from assistant.clinic import ROOT
 from assistant.nlu.contrast import CONTRAST_FILE, contrastive_examples
 from assistant.nlu.decision import ARTICLE_INTENTS
-from tests import servers
-from tests.servers import Server
+from clinic.profile import ROOT
+from tests.support import servers
+from tests.support.servers import Server
 
 OURS = "ours"
 DEFAULT = "default"

@@ -144,7 +144,7 @@ def serve(name: str) -> None:
     if name == OURS:
         from assistant.__main__ import main as run
         from assistant.nlu.encoder import Encoder
-        from assistant.trackers import ConversationStore
+        from assistant.rasa.tracker_store import ConversationStore
 
         stopwatch.time(Encoder, "encode", "encoder")
         stopwatch.time(ConversationStore, "said", "tracker")

@@ -25,7 +25,7 @@ from benchmarks.contenders import questions
 from benchmarks.report import RESULTS, Row
 from tests.scale.cluster import Cluster, cluster
 from tests.scale.people import Person
-from tests.servers import Server
+from tests.support.servers import Server
 
 PEOPLE = 24
 TURNS = 8

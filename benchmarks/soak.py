@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import requests
 from tabulate import tabulate
 
-from tests.servers import Server, actions, rasa
+from tests.support.servers import Server, actions, rasa
 
 RESULTS = Path(__file__).parent / "results" / "soak.json"
 TURNS = 10_000

@@ -5,9 +5,9 @@ python -m benchmarks.training
 
 from pathlib import Path
 
-from assistant.clinic import ROOT
 from benchmarks.contenders import EXAMPLES, NAMES, OURS, train
 from benchmarks.report import Row, tell
+from clinic.profile import ROOT
 
 
 def main() -> None:

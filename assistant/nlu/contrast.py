@@ -16,7 +16,7 @@ from rasa.shared.importers.rasa import RasaFileImporter
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from assistant.clinic import ROOT
+from clinic.profile import ROOT
 
 CONTRAST_FILE = ROOT / "data" / "contrast.yml"
 _CONDITIONS_PER_SHAPE = 5

@@ -14,8 +14,8 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from assistant.clinic import ROOT
 from assistant.nlu.encoder import Encoder, digest
+from clinic.profile import ROOT
 
 ENCODER_FOLDER = ROOT / "models" / "encoder"
 CLAUSES_KEY = "clauses"

@@ -14,9 +14,9 @@ from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, PREDICTED_CONFIDENCE_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
-from assistant.clinic import ROOT
 from assistant.nlu.featurizer import QUESTIONS_KEY
 from assistant.nlu.literals import needed_texts
+from clinic.profile import ROOT
 
 RED_FLAG_INTENT = "report_red_flag"
 RED_FLAGS_FILE = ROOT / "data" / "red_flags.yml"

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 SCREENSHOTS = ROOT / "results" / "screenshots"
 _QUESTIONS_TO_SKIP = 3

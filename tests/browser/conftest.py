@@ -11,8 +11,8 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.packages import PackageUnavailable, program
-from tests.servers import ROOT, Server, assistant
+from tests.support.packages import PackageUnavailable, program
+from tests.support.servers import ROOT, Server, assistant
 
 _FLAGS = [
     "--headless",
@@ -55,7 +55,7 @@ def server(folder: Path) -> Iterator[Server]:
     """The Rasa server with its action server; limits of one address do not matter, since all tests have one."""
     credentials = folder / "credentials.yml"
     limits = {"requests_per_address": _PLENTY, "sessions_per_address": _PLENTY}
-    credentials.write_text(yaml.safe_dump({"assistant.channels.website.WebsiteChannel": limits}))
+    credentials.write_text(yaml.safe_dump({"assistant.website.channel.WebsiteChannel": limits}))
     with assistant(folder, with_actions=True, credentials=credentials) as running:
         yield running
 

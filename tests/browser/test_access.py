@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.chat import Chat, faults, picture
-from tests.servers import Server
+from tests.support.servers import Server
 
 Contexts = Callable[..., BrowserContext]
 SMALLEST_TARGET = 44

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.chat import Chat, picture, site
-from tests.servers import ROOT, Server
+from tests.support.servers import ROOT, Server
 
 LARGEST_LOADER = 10_000
 Contexts = Callable[..., BrowserContext]

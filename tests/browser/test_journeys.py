@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from tests.browser.chat import Chat, picture
-from tests.servers import Server
+from tests.support.servers import Server
 
 PHONE = "+1 949-555-0142"
 DEFINITION = "Runner's knee is pain felt under the kneecap"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.channels.people import Installation, Person, recorded
-from tests.platforms import CLOSE, Answer, Call
+from tests.support.platforms import CLOSE, Answer, Call
 
 WORDS = {
     "answer": "Source:",

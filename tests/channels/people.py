@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import requests
 
-from tests.platforms import Call, Platform
-from tests.servers import Server, assistant
+from tests.support.platforms import Call, Platform
+from tests.support.servers import Server, assistant
 
 PAYLOADS = Path(__file__).parent / "payloads"
 _SECONDS_TO_SETTLE = 60

@@ -1,7 +1,7 @@
 import pytest
 
-from assistant.channels import limits
-from assistant.channels.limits import AtOnce, Rate, TooMany
+from service import limits
+from service.limits import AtOnce, Rate, TooMany
 
 
 class Clock:

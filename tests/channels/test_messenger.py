@@ -11,7 +11,7 @@ import requests
 
 from tests.channels.journeys import PHONE, QUESTIONS, Journeys, Told, assert_answers
 from tests.channels.people import Installation, Person, installed, recorded, replaced
-from tests.platforms import Answer, Call, Messenger
+from tests.support.platforms import Answer, Call, Messenger
 
 PAGE = "100200300400500"
 PAYLOADS = recorded("messenger")

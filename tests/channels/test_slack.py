@@ -11,7 +11,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from tests.channels.journeys import PHONE, WORDS, Journeys, Told
 from tests.channels.people import Installation, Person, installed, recorded, replaced
-from tests.platforms import Answer, Call, Slack
+from tests.support.platforms import Answer, Call, Slack
 
 BOT = "U0KNEEBOT"
 PAYLOADS = recorded("slack")

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from assistant.channels.__main__ import main
-from assistant.channels.messenger import MessengerChannel
-from assistant.channels.slack import SlackChannel
-from assistant.channels.telegram import TelegramChannel
-from assistant.clinic import the_clinic
+from assistant.messaging.__main__ import main
+from assistant.messaging.messenger import MessengerChannel
+from assistant.messaging.slack import SlackChannel
+from assistant.messaging.telegram import TelegramChannel
+from clinic.profile import the_clinic
 from tests.channels.journeys import PHONE, Journeys, Told
 from tests.channels.people import Installation, Person, installed, recorded, replaced
-from tests.platforms import Answer, Call, Telegram
-from tests.servers import ROOT
+from tests.support.platforms import Answer, Call, Telegram
+from tests.support.servers import ROOT
 
 PAYLOADS = recorded("telegram")
 
@@ -198,7 +198,7 @@ def telegram(monkeypatch: pytest.MonkeyPatch) -> Iterator[Telegram]:
 
 
 def test_registering_tells_telegram_the_address_and_may_be_repeated(telegram: Telegram) -> None:
-    command = [sys.executable, "-m", "assistant.channels", "register", "telegram"]
+    command = [sys.executable, "-m", "assistant.messaging", "register", "telegram"]
     for _ in range(2):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")

@@ -13,13 +13,13 @@ import requests
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from assistant.channels.sms import in_gsm_7, segments
-from assistant.channels.twilio import TwilioChannel
-from assistant.clinic import the_clinic
+from assistant.messaging.sms import in_gsm_7, segments
+from assistant.messaging.twilio import TwilioChannel
+from clinic.profile import the_clinic
 from tests.channels.journeys import QUESTIONS, VISITOR, Journeys, Told
 from tests.channels.people import Installation, Person, installed, recorded, replaced
-from tests.platforms import Answer, Call, Twilio
-from tests.servers import actions, rasa
+from tests.support.platforms import Answer, Call, Twilio
+from tests.support.servers import actions, rasa
 
 PUBLIC = Twilio.PUBLIC_URL
 CLINIC_NUMBER = "+19495550142"

@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.channels.visitor import Visitor, new_id
-from tests.servers import ROOT, Server, assistant
+from tests.support.servers import ROOT, Server, assistant
 
 PHONE = "+1 949-555-0142"
 SECRET = "the secret of these tests, of forty bytes"
 SITE = "https://www.clinic.example"
-CHANNEL = "assistant.channels.website.WebsiteChannel"
+CHANNEL = "assistant.website.channel.WebsiteChannel"
 PLENTY = {"burst": 1_000_000, "per_minute": 1_000_000}
 
 

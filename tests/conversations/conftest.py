@@ -33,8 +33,8 @@ import pytest
 import requests
 import yaml
 
-from assistant.clinic import the_clinic
-from tests.servers import ROOT, Server, assistant
+from clinic.profile import the_clinic
+from tests.support.servers import ROOT, Server, assistant
 
 _SECONDS_TO_ANSWER = 30
 _LONGEST_LINE_SHOWN = 300

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import requests
 
-from assistant.clinic import the_clinic
-from tests.servers import Server
+from clinic.profile import the_clinic
+from tests.support.servers import Server
 
 NAME, PHONE, PHONE_SHOWN = "Ana Ruiz", "949-555-0133", "(949) 555-0133"
 READ_BACK = "Here is your request"

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import Server, actions, rasa
+from tests.support.servers import Server, actions, rasa
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import requests
 
 from assistant.gate import SECONDS_TO_ANSWER
 from tests.faults.chat import SENT, Chat, booked, counted, is_apology
-from tests.receivers import CLOSE, SILENCE, WebReceiver
-from tests.servers import Server, assistant
+from tests.support.receivers import CLOSE, SILENCE, WebReceiver
+from tests.support.servers import Server, assistant
 
 TIMEOUTS = 'assistant_apologies_total{cause="timeout"}'
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from actions.storage import Bookings
+from booking.store import Bookings
 from tests.faults.chat import SENT, Chat, booked, counted, is_apology
-from tests.receivers import SILENCE, MailServer
-from tests.samples import a_request
-from tests.servers import ROOT, Server, free_port
+from tests.support.receivers import SILENCE, MailServer
+from tests.support.samples import a_request
+from tests.support.servers import ROOT, Server, free_port
 
 SECONDS_TO_END = 10
 
@@ -104,7 +104,7 @@ def test_a_delivery_that_hangs_is_put_off_and_goes_out_later_under_the_same_id(t
     with MailServer() as mail:
         mail.script = [SILENCE]
         environment = {**os.environ, "DATABASE_URL": url, **mail.environment()}
-        worker = subprocess.Popen([sys.executable, "-m", "actions.delivery"], cwd=ROOT, env=environment)
+        worker = subprocess.Popen([sys.executable, "-m", "booking.delivery"], cwd=ROOT, env=environment)
         while not mail.received:
             time.sleep(0.05)
         worker.send_signal(signal.SIGTERM)
@@ -113,7 +113,7 @@ def test_a_delivery_that_hangs_is_put_off_and_goes_out_later_under_the_same_id(t
         [delivery] = booking.deliveries
         assert (delivery.attempts, delivery.delivered_at, delivery.failed_at) == (1, None, None)
         store.retry(booking.shown)
-        subprocess.run([sys.executable, "-m", "actions.delivery", "--once"], cwd=ROOT, env=environment, check=True)
+        subprocess.run([sys.executable, "-m", "booking.delivery", "--once"], cwd=ROOT, env=environment, check=True)
         assert mail.ids == [delivery.key] * 2
     [booking] = store.list()
     assert booking.deliveries[0].delivered_at

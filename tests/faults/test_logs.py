@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.faults.chat import READ_BACK, SENT, Chat
-from tests.servers import ROOT, Server, actions, assistant, rasa
+from tests.support.servers import ROOT, Server, actions, assistant, rasa
 
 MARKS = ("Zaphodia", "Ruizmark", "949-555-0133", "9495550133", "(949) 555-0133", "markerword", "zaphodia@example.org")
 SENDER = "sendermark-1"
@@ -114,7 +114,7 @@ LEAKS = {
 @pytest.mark.parametrize("leak", LEAKS)
 def test_nothing_that_is_logged_brings_words_along(leak: str, form: str) -> None:
     code = (
-        "import asyncio, gc, logging, threading, warnings\nfrom assistant import logs\nlogs.configure()\n"
+        "import asyncio, gc, logging, threading, warnings\nfrom service import logs\nlogs.configure()\n"
         "MARK = 'Zapho' + 'dia'\n"
         "def fail(): raise ValueError(MARK)\nasync def afail(): raise ValueError(MARK)\n" + LEAKS[leak]
     )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from assistant.startup import MODEL
-from tests.servers import ROOT, free_port
+from service.startup import MODEL
+from tests.support.servers import ROOT, free_port
 
 
 def run(model: Path, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":

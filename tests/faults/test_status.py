@@ -16,8 +16,8 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.chat import SENT, Chat, counted
-from tests.receivers import MailServer
-from tests.servers import ROOT, Server, actions, free_port, rasa
+from tests.support.receivers import MailServer
+from tests.support.servers import ROOT, Server, actions, free_port, rasa
 
 TOKEN = "a token of the tests"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
@@ -34,7 +34,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
         mail = stack.enter_context(MailServer())
         worker = Server(
-            ["actions.delivery"],
+            ["booking.delivery"],
             "/ready",
             folder / "delivery.log",
             {**helper.environment, **mail.environment(), "DELIVERY_PORT": "{port}"},
@@ -123,7 +123,7 @@ def test_metrics_are_for_this_machine_unless_there_is_a_token(three: dict[str, s
 def test_with_a_token_metrics_are_for_who_has_it(tmp_path: Path) -> None:
     helper = actions(tmp_path, {"ACTION_TOKEN": secrets.token_hex(16), "METRICS_TOKEN": TOKEN})
     worker = Server(
-        ["actions.delivery"],
+        ["booking.delivery"],
         "/ready",
         tmp_path / "delivery.log",
         {"DELIVERY_PORT": "{port}", "METRICS_TOKEN": TOKEN, "DATABASE_URL": f"sqlite:///{tmp_path / 'bookings.db'}"},

@@ -14,10 +14,10 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from assistant.clinic import the_clinic
+from clinic.profile import the_clinic
 from tests.faults.chat import READ_BACK, SENT, Chat, booked, is_apology
-from tests.postgres import Postgres, running
-from tests.servers import ROOT, Server, actions, rasa
+from tests.support.postgres import Postgres, running
+from tests.support.servers import ROOT, Server, actions, rasa
 
 PROCESS_OF_ROOT = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all")
 

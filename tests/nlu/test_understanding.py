@@ -15,9 +15,9 @@ import yaml
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import UserMessage
 
-from assistant.clinic import ROOT
 from assistant.nlu.contrast import CONTRAST_FILE, contrastive_examples
 from assistant.nlu.decision import ARTICLE_INTENTS
+from clinic.profile import ROOT
 
 REFUSED = frozenset({"ask_beyond_article", "ask_clinic_admin", "ask_other_condition", "out_of_scope"})
 LEAST_QUESTIONS = 400

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from assistant.clinic import the_clinic
-from tests import postgres
-from tests.packages import program
-from tests.postgres import Postgres
-from tests.redis_server import Redis
-from tests.servers import ROOT, Server, actions, free_port, rasa
+from clinic.profile import the_clinic
+from tests.support import postgres
+from tests.support.packages import program
+from tests.support.postgres import Postgres
+from tests.support.redis_server import Redis
+from tests.support.servers import ROOT, Server, actions, free_port, rasa
 
 TEMPLATE = ROOT / "deploy" / "nginx" / "chat.conf.template"
 # What the nginx image brings around the template; this one runs from a folder of the test.

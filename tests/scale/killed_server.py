@@ -10,11 +10,11 @@ from pathlib import Path
 
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from assistant import trackers
 from assistant.__main__ import main
-from assistant.channels.sessions import Reply, Sessions
-from assistant.trackers import ConversationStore
-from tests.servers import Server, rasa
+from assistant.rasa import tracker_store as trackers
+from assistant.rasa.tracker_store import ConversationStore
+from assistant.website.sessions import Reply, Sessions
+from tests.support.servers import Server, rasa
 
 # Before the first turn of a message is written and after it, before the whole reply is kept and after it.
 STEPS = ("saving", "saved", "keeping", "kept")

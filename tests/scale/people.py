@@ -12,7 +12,7 @@ import jwt
 import requests
 from requests.adapters import HTTPAdapter
 
-from assistant.clinic import the_clinic
+from clinic.profile import the_clinic
 
 Said = list[dict[str, Any]]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import aio_pika
 
-from tests.packages import PackageUnavailable, install
-from tests.servers import Server, free_port
+from tests.support.packages import PackageUnavailable, install
+from tests.support.servers import Server, free_port
 
 _INSTALLED = Path("/usr/lib/rabbitmq/lib")
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from assistant.channels.sessions import Sessions
-from assistant.clinic import the_clinic
-from assistant.database import Database
-from tests.packages import PackageUnavailable, do_without
+from assistant.website.sessions import Sessions
+from clinic.profile import the_clinic
+from service.database import Database
 from tests.scale.cluster import Balancer
 from tests.scale.people import from_address
+from tests.support.packages import PackageUnavailable, do_without
 
 
 class Backend(ThreadingHTTPServer):

@@ -13,10 +13,10 @@ import yaml
 from rasa.shared.utils.common import class_from_module_path
 from sanic.config import DEFAULT_CONFIG
 
-from assistant.channels import inbox
-from tests.packages import PackageUnavailable, do_without, program
+from assistant.messaging import inbox
 from tests.scale.cluster import rendered
-from tests.servers import ROOT
+from tests.support.packages import PackageUnavailable, do_without, program
+from tests.support.servers import ROOT
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
@@ -181,7 +181,7 @@ def test_the_image_runs_as_a_user_without_rights_and_brings_the_model() -> None:
         assert (ROOT / name).exists()
 
 
-@pytest.mark.parametrize("module", ["assistant", "actions", "actions.storage", "actions.delivery"])
+@pytest.mark.parametrize("module", ["assistant", "actions", "booking.store", "booking.delivery"])
 def test_what_is_started_is_there(module: str) -> None:
     commands = [each.get("args", [])[:1] for name in WORKLOADS for each in pod(name)["containers"]]
     assert [module] in commands

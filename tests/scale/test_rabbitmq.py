@@ -8,9 +8,9 @@ from rasa.core.brokers.broker import EventBroker
 from rasa.shared.core.events import SlotSet
 from rasa.utils.endpoints import EndpointConfig
 
-from assistant import broker
-from tests.packages import PackageUnavailable, do_without
+from assistant.rasa import event_broker as broker
 from tests.scale.rabbitmq import RabbitMQ
+from tests.support.packages import PackageUnavailable, do_without
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ async def test_events_are_published_once_and_in_order_also_after_it_was_away(
     monkeypatch.setattr(broker, "_SECONDS_BETWEEN_TRIES", 0.2)
     monkeypatch.setenv("EVENT_BROKER_URL", rabbitmq.amqp_url)
     await asyncio.to_thread(rabbitmq.kill)
-    events = await EventBroker.create(EndpointConfig(type="assistant.broker.Events"))
+    events = await EventBroker.create(EndpointConfig(type="assistant.rasa.event_broker.Events"))
     assert isinstance(events, broker.Events)
 
     def publish(number: int) -> None:

@@ -15,12 +15,12 @@ import pytest
 import redis
 import sqlalchemy as sa
 
-from tests.packages import PackageUnavailable, do_without
-from tests.postgres import PostgresUnavailable
 from tests.scale.cluster import Cluster, cluster
 from tests.scale.killed_server import STEPS, killed_server
 from tests.scale.people import Chat, Person
-from tests.servers import Server
+from tests.support.packages import PackageUnavailable, do_without
+from tests.support.postgres import PostgresUnavailable
+from tests.support.servers import Server
 
 PEOPLE = 64
 _NUMBERS = itertools.count(100)

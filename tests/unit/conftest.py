@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 
-from actions.storage import Bookings
-from tests.packages import do_without
-from tests.postgres import PostgresUnavailable, server
-from tests.samples import CLINIC, Clock
+from booking.store import Bookings
+from tests.support.packages import do_without
+from tests.support.postgres import PostgresUnavailable, server
+from tests.support.samples import CLINIC, Clock
 
 # The same examples every time and no time limit: a red run means a fault, never a busy machine.
 settings.register_profile("unit", derandomize=True, deadline=None)

@@ -16,9 +16,9 @@ from rasa_sdk.interfaces import ActionExecutionRejection
 from sanic import Sanic
 
 from actions import server
-from actions.storage import Bookings, StorageError
-from assistant.clinic import ROOT
-from tests.sanic_server import serving
+from booking.store import Bookings, StorageError
+from clinic.profile import ROOT
+from tests.support.sanic_server import serving
 
 TOKEN = {"X-Action-Token": "a token of the tests"}
 SECRET = "Ana Ruiz +19495550133"

@@ -10,10 +10,10 @@ from rasa.shared.core.events import UserUttered
 from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from assistant.clinic import ROOT, the_clinic
 from assistant.nlu.decision import ARTICLE_INTENTS
 from assistant.nlu.red_flags import RED_FLAGS_FILE, SIGN_KEY
 from assistant.responses import ClinicResponses
+from clinic.profile import ROOT, the_clinic
 
 ARTICLE = ROOT.parent / "shared" / "article.txt"
 LONGEST_ANSWER = 600

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from assistant.clinic import ROOT
+from clinic.profile import ROOT
 from deploy import audit
 from deploy.audit import Report, judge, read_accepted, read_npm_audit, read_pip_audit
 

@@ -10,11 +10,11 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.booking import SLOTS, AskBookingConfirmation, AskBookingReason, HandOffBooking, ValidateBookingForm
-from actions.storage import Bookings
-from actions.text import DetailError
-from actions.times import parse_time
-from assistant.clinic import ROOT
-from tests.samples import CLINIC, NOW
+from booking.reading.text import DetailError
+from booking.store import Bookings
+from booking.when.times import parse_time
+from clinic.profile import ROOT
+from tests.support.samples import CLINIC, NOW
 
 DOMAIN = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
 ANA = {

@@ -10,11 +10,11 @@ from rasa.core.brokers.broker import EventBroker
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, Event, SlotSet, UserUttered
 from rasa.utils.endpoints import EndpointConfig
 
-from assistant import broker
-from assistant.broker import Events, without_words
-from assistant.clinic import ROOT
+from assistant.rasa import event_broker as broker
+from assistant.rasa.event_broker import Events, without_words
+from clinic.profile import ROOT
 
-ENDPOINT = EndpointConfig(type="assistant.broker.Events")
+ENDPOINT = EndpointConfig(type="assistant.rasa.event_broker.Events")
 # Long enough not to stand in a time or a digest by chance.
 TOLD = ("Ana", "Ruiz", "949-555-0133", "9495550133", "sms:")
 CONVERSATION: list[Event] = [
@@ -88,4 +88,4 @@ async def test_a_broker_that_is_away_holds_nothing_up(
 
 
 def test_endpoints_name_this_broker() -> None:
-    assert "event_broker:\n  type: assistant.broker.Events\n" in (Path(ROOT) / "endpoints.yml").read_text()
+    assert "event_broker:\n  type: assistant.rasa.event_broker.Events\n" in (Path(ROOT) / "endpoints.yml").read_text()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from assistant.clinic import ROOT, Clinic, ClinicError, clock, load, the_clinic
-from tests.samples import CLINIC
+from clinic.profile import ROOT, Clinic, ClinicError, clock, load, the_clinic
+from tests.support.samples import CLINIC
 
 CONTENT = yaml.safe_load((ROOT / "clinic.yml").read_text(encoding="utf-8"))
 

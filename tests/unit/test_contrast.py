@@ -5,9 +5,9 @@ from collections import defaultdict
 import pytest
 import yaml
 
-from assistant.clinic import ROOT
 from assistant.nlu.contrast import CONTRAST_FILE, ContrastImporter, contrastive_examples
 from assistant.nlu.decision import ARTICLE_INTENTS
+from clinic.profile import ROOT
 
 LISTS = yaml.safe_load(CONTRAST_FILE.read_text(encoding="utf-8"))
 EXAMPLES = list(contrastive_examples(CONTRAST_FILE))

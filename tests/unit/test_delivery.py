@@ -18,14 +18,15 @@ import icalendar
 import pytest
 import yaml
 
-from actions import delivery, senders
-from actions.delivery import Pauses, Worker, senders_of
-from actions.senders import Mailer, SettingError, Webhook, compose, sign
-from actions.storage import Bookings, StorageError
-from assistant.clinic import ROOT, Clinic
-from tests.killed_worker import STEPS
-from tests.receivers import CLOSE, SILENCE, MailServer, WebReceiver, both, certificate
-from tests.samples import CLINIC, NOW, Clock, a_request
+from booking import delivery
+from booking import transports as senders
+from booking.delivery import Pauses, Worker, senders_of
+from booking.store import Bookings, StorageError
+from booking.transports import Mailer, SettingError, Webhook, compose, sign
+from clinic.profile import ROOT, Clinic
+from tests.support.killed_worker import STEPS
+from tests.support.receivers import CLOSE, SILENCE, MailServer, WebReceiver, both, certificate
+from tests.support.samples import CLINIC, NOW, Clock, a_request
 
 RETENTION = datetime.timedelta(days=90)
 
@@ -464,11 +465,11 @@ def test_killed_between_any_two_steps_it_neither_loses_nor_doubles(
     # The first round meets a mail, the second a post; PostgreSQL is spared the second, for its time.
     rounds = (*STEPS, *STEPS[1:]) if url.startswith("sqlite") else STEPS
     for hours, step in enumerate(rounds, 1):
-        worker = process("tests.killed_worker", step, str(2 * hours), environment=environment)
+        worker = process("tests.support.killed_worker", step, str(2 * hours), environment=environment)
         worker.communicate()
         assert worker.returncode in {-signal.SIGKILL, 0}
         assert worker.returncode or not store.claim(["email", "webhook"], delivery.LEASE)
-    last = process("tests.killed_worker", "never", "48", environment=environment)
+    last = process("tests.support.killed_worker", "never", "48", environment=environment)
     _, errors = last.communicate()
     assert last.returncode == 0, errors
     assert sorted({*mails.ids, *posts.keys}) == sorted(keys)
@@ -490,11 +491,11 @@ def test_killed_while_the_other_side_takes_the_message_it_comes_again_under_the_
     running: list[subprocess.Popen[str]] = []
     # The message is in, its answer is not yet out.
     mails.hook = posts.hook = lambda _: running[-1].kill()
-    running.append(process("tests.killed_worker", "never", "0", environment=environment))
+    running.append(process("tests.support.killed_worker", "never", "0", environment=environment))
     running[0].communicate()
     assert running[0].returncode == -signal.SIGKILL
     mails.hook = posts.hook = lambda _: None
-    again = process("tests.killed_worker", "never", "1", environment=environment)
+    again = process("tests.support.killed_worker", "never", "1", environment=environment)
     assert again.wait() == 0
     again.communicate()
     [message] = store.list()[0].deliveries
@@ -512,7 +513,7 @@ def test_sigterm_ends_it_after_the_message_in_hand(
         store.add(a_request(), str(index))
     arrived, go_on = threading.Event(), threading.Event()
     posts.hook = lambda _: (arrived.set(), go_on.wait())[0]
-    worker = process("actions.delivery", environment={**environment, **posts.environment()})
+    worker = process("booking.delivery", environment={**environment, **posts.environment()})
     arrived.wait()
     worker.send_signal(signal.SIGTERM)
     go_on.set()
@@ -532,7 +533,7 @@ def test_two_workers_deliver_two_hundred_once_each(
     store = Bookings(url, CLINIC.delivery, "clinic.example")
     for index in range(200):
         store.add(a_request(), str(index))
-    workers = [process("actions.delivery", "--once", environment=environment) for _ in range(2)]
+    workers = [process("booking.delivery", "--once", environment=environment) for _ in range(2)]
     assert [worker.communicate() and worker.returncode for worker in workers] == [0, 0]
     messages = [message for booking in store.list() for message in booking.deliveries]
     assert mails.ids == [message.key for message in messages if message.kind == "email"]
@@ -542,7 +543,7 @@ def test_two_workers_deliver_two_hundred_once_each(
 
 
 def test_a_wrong_setting_ends_the_worker_with_a_sentence(environment: dict[str, str]) -> None:
-    worker = process("actions.delivery", environment={**environment, "SMTP_HOST": "x", "SMTP_SECURITY": "ssl"})
+    worker = process("booking.delivery", environment={**environment, "SMTP_HOST": "x", "SMTP_SECURITY": "ssl"})
     _, errors = worker.communicate()
     assert worker.returncode == 2
     assert errors.splitlines()[-1] == "SMTP_SECURITY must be starttls, tls or none."

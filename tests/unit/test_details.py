@@ -9,9 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions import times
-from actions.corrections import correct
-from actions.details import (
+from booking.reading.corrections import correct
+from booking.reading.details import (
     LONGEST_REASON,
     Details,
     Preference,
@@ -22,11 +21,12 @@ from actions.details import (
     parse_reason,
     parse_time,
 )
-from actions.names import LONGEST_NAME
-from actions.text import DetailError, tidy
-from actions.times import LONGEST_TIME, pieces, recheck
-from assistant.clinic import ROOT, WEEKDAYS, Clinic
-from tests.samples import CLINIC, NOW
+from booking.reading.names import LONGEST_NAME
+from booking.reading.text import DetailError, tidy
+from booking.when import times
+from booking.when.times import LONGEST_TIME, pieces, recheck
+from clinic.profile import ROOT, WEEKDAYS, Clinic
+from tests.support.samples import CLINIC, NOW
 
 BERLIN = CLINIC.copy(update={"region": "DE", "time_zone": "Europe/Berlin"})
 DAY = datetime.timedelta(days=1)

@@ -8,7 +8,7 @@ from rasa.engine.graph import ExecutionContext, GraphComponent, GraphSchema, Sch
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.engine.runner.interface import GraphRunner
 
-from assistant.engine import SequentialRunner
+from assistant.rasa.tuning import SequentialRunner
 
 
 class Sum(GraphComponent):

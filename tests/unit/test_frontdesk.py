@@ -10,12 +10,12 @@ import pytest
 import requests
 from sanic import Sanic
 
-from actions import frontdesk
-from actions.delivery import LEASE
-from actions.page import blueprint, page
-from actions.storage import Bookings, StorageError
-from tests.samples import CLINIC, NOW, Clock, a_request
-from tests.sanic_server import serving
+from booking.delivery import LEASE
+from booking.frontdesk import __main__ as frontdesk
+from booking.frontdesk.page import blueprint, page
+from booking.store import Bookings, StorageError
+from tests.support.samples import CLINIC, NOW, Clock, a_request
+from tests.support.sanic_server import serving
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\x1b[31m"
 LOGIN = ("desk", "pässword")

@@ -13,10 +13,10 @@ from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant import choices
-from assistant.clinic import the_clinic
-from assistant.database import StoreUnavailable
 from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_answer
-from assistant.locks import ProcessLocks
+from assistant.rasa.lock_store import ProcessLocks
+from clinic.profile import the_clinic
+from service.database import StoreUnavailable
 
 SENDER = "rest:ana"
 

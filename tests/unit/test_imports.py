@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 _SERVE = """
 import asyncio, sys

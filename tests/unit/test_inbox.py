@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 from rasa.core.channels.channel import UserMessage
 
-from assistant.channels import inbox
-from assistant.channels.inbox import DAYS_KEPT, LEASE, PAUSES, Inbox, Incoming
-from assistant.channels.messages import Outgoing, Style
-from assistant.channels.outgoing import Refused, TryAgain, Unwanted
-from assistant.database import Database, StoreUnavailable
+from assistant.messaging import inbox
+from assistant.messaging.api import Refused, TryAgain, Unwanted
+from assistant.messaging.inbox import DAYS_KEPT, LEASE, PAUSES, Inbox, Incoming
+from assistant.messaging.rendering import Outgoing, Style
+from service.database import Database, StoreUnavailable
 
 ANA, BEN = "test:ana", "test:ben"
 BUTTON = {"title": "Yes", "payload": "/affirm"}

@@ -9,11 +9,11 @@ import pytest
 from rasa.core.lock import TicketLock
 from redis.exceptions import RedisError
 
-from assistant import locks
-from assistant.locks import ConversationLocks, RedisLocks
-from assistant.startup import StartError, check_sharing
-from tests.packages import PackageUnavailable, do_without
-from tests.redis_server import Redis
+from assistant.rasa import lock_store as locks
+from assistant.rasa.lock_store import ConversationLocks, RedisLocks
+from service.startup import StartError, check_sharing
+from tests.support.packages import PackageUnavailable, do_without
+from tests.support.redis_server import Redis
 
 SENDER = "website:ana"
 
@@ -217,5 +217,5 @@ def test_what_can_be_shared_is_taken() -> None:
 
 
 def test_endpoints_name_these_locks() -> None:
-    endpoints = (Path(locks.__file__).parent.parent / "endpoints.yml").read_text()
-    assert f"type: assistant.locks.{ConversationLocks.__name__}\n" in endpoints
+    endpoints = (Path(locks.__file__).parent.parent.parent / "endpoints.yml").read_text()
+    assert f"type: assistant.rasa.lock_store.{ConversationLocks.__name__}\n" in endpoints

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from assistant.channels.messages import Outgoing, Style, dressed, outgoing
-from assistant.channels.twilio import SMS, STYLES, WHATSAPP
 from assistant.choices import key
-from assistant.clinic import the_clinic
+from assistant.messaging.rendering import Outgoing, Style, dressed, outgoing
+from assistant.messaging.twilio import SMS, STYLES, WHATSAPP
+from clinic.profile import the_clinic
 
 ANSWER = {
     "text": "It has many causes.\nSource: “Causes”, reviewed by Dr. Ann Lee, PT.",

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from assistant.channels import outgoing
-from assistant.channels.outgoing import Api, CallFailed, Refused, TryAgain
-from tests.platforms import CLOSE, SILENCE, Answer, Telegram
+from assistant.messaging import api as outgoing
+from assistant.messaging.api import Api, CallFailed, Refused, TryAgain
+from tests.support.platforms import CLOSE, SILENCE, Answer, Telegram
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.booking import AskBookingContact, HandOffBooking, ValidateBookingForm
-from actions.contacts import in_clear, own_number, parse_contact
-from actions.corrections import correct
-from actions.details import Details
-from actions.storage import Bookings
-from actions.text import DetailError
-from actions.times import parse_time
-from assistant import identity
-from assistant.identity import CONTACT, INBOX, Unreadable, conversation, seal, unseal
-from tests.samples import CLINIC, NOW
+from booking.reading.contacts import in_clear, own_number, parse_contact
+from booking.reading.corrections import correct
+from booking.reading.details import Details
+from booking.reading.text import DetailError
+from booking.store import Bookings
+from booking.when.times import parse_time
+from service import sealing as identity
+from service.sealing import CONTACT, INBOX, Unreadable, conversation, seal, unseal
+from tests.support.samples import CLINIC, NOW
 
 NUMBER = "+19495550133"
 SHOWN = "the number you are writing from, ending in 33"

@@ -25,11 +25,11 @@ from rasa.shared.core.events import (
 )
 from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
 
-from assistant import engine
-from assistant.clinic import ROOT
-from assistant.conversation import Conversation
-from assistant.engine import possible_keys
-from assistant.policies import StoryPolicy
+from assistant.rasa import tuning as engine
+from assistant.rasa.conversation import Conversation
+from assistant.rasa.policies import StoryPolicy
+from assistant.rasa.tuning import possible_keys
+from clinic.profile import ROOT
 
 DOMAIN = Domain.load(str(ROOT / "domain.yml"))
 MAX_HISTORY = 6

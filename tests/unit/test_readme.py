@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from assistant.clinic import ROOT
+from clinic.profile import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

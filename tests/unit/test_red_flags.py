@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from assistant.clinic import ROOT
 from assistant.nlu.literals import needed_texts
 from assistant.nlu.red_flags import RED_FLAGS_FILE, RedFlags, _plain
+from clinic.profile import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from assistant import logs, serving
-from assistant.clinic import ROOT
-from assistant.startup import MODEL, StartError, check_port
+from assistant import serving
+from clinic.profile import ROOT
+from service import logs
+from service.startup import MODEL, StartError, check_port
 
 
 def arguments(**other: object) -> argparse.Namespace:

@@ -5,10 +5,10 @@ import string
 import pytest
 import yaml
 
-from assistant.channels.messages import outgoing
-from assistant.channels.sms import free_of_keywords, in_gsm_7, keyword, segments
-from assistant.channels.twilio import SMS, STYLES
-from assistant.clinic import ROOT, the_clinic
+from assistant.messaging.rendering import outgoing
+from assistant.messaging.sms import free_of_keywords, in_gsm_7, keyword, segments
+from assistant.messaging.twilio import SMS, STYLES
+from clinic.profile import ROOT, the_clinic
 
 DOMAIN = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
 RESERVED = ("STOP", "STOPALL", "CANCEL", "END", "QUIT", "UNSUBSCRIBE", "HELP", "INFO", "START", "UNSTOP")

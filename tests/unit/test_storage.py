@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from actions import storage
-from actions.contacts import parse_contact
-from actions.storage import ALPHABET, METADATA, Bookings, StorageError, UnknownReference, migrate, new_reference
-from tests.samples import CLINIC, NOW, Clock, a_request
+from booking import store as storage
+from booking.reading.contacts import parse_contact
+from booking.store import ALPHABET, METADATA, Bookings, StorageError, UnknownReference, migrate, new_reference
+from tests.support.samples import CLINIC, NOW, Clock, a_request
 
 LEASE = datetime.timedelta(minutes=2)
 

@@ -30,19 +30,20 @@ from rasa.shared.core.events import (
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
 
-from assistant import database, trackers
 from assistant.choices import offer
-from assistant.clinic import ROOT
-from assistant.conversation import Conversation
-from assistant.database import StoreUnavailable, create_engine
 from assistant.gate import latest_answer
-from assistant.trackers import (
+from assistant.rasa import tracker_store as trackers
+from assistant.rasa.conversation import Conversation
+from assistant.rasa.tracker_store import (
     TURNS_KEPT,
     ConversationStore,
     conversations,
     reading_once,
     shortened,
 )
+from clinic.profile import ROOT
+from service import database
+from service.database import StoreUnavailable, create_engine
 
 SENDER = "rest:ana"
 START: list[Event] = [ActionExecuted("action_session_start"), SessionStarted(), ActionExecuted("action_listen")]

@@ -15,10 +15,10 @@ from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.core.utils import AvailableEndpoints
 from rasa.shared.core.events import BotUttered
 
-from assistant import engine
-from assistant.clinic import ROOT
 from assistant.gate import LONGEST_MESSAGE, Gate
-from assistant.startup import MODEL
+from assistant.rasa import tuning as engine
+from clinic.profile import ROOT
+from service.startup import MODEL
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import spacy
 import yaml
 from spacy.language import Language
 
-from assistant.clinic import ROOT
 from assistant.nlu import vocabulary
 from assistant.nlu.contrast import CONTRAST_FILE
+from clinic.profile import ROOT
 
 ENTITIES_FILE = ROOT / "data" / "entities.yml"
 

@@ -1,0 +1,85 @@
+"""The event broker: what other systems may learn of conversations while they go on, without anyone's words."""
+
+import asyncio
+import os
+from collections import deque
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from rasa.core.brokers.pika import PikaEventBroker
+from rasa.utils.endpoints import EndpointConfig
+
+from service.sealing import pseudonym
+
+_QUEUE = "conversation_events"
+_SECONDS_BETWEEN_TRIES = 5
+_MOST_KEPT = 10_000
+_KEPT_FIELDS = ("event", "timestamp", "name", "policy", "confidence", "input_channel")
+
+
+class Events(PikaEventBroker):
+    """Rasa's broker for RabbitMQ, which publishes to the queue `conversation_events` at `EVENT_BROKER_URL`.
+
+    Conversations do not wait for it: what cannot be published now is kept, the latest `_MOST_KEPT` events of it, until
+    RabbitMQ is back.
+    """
+
+    def __init__(self, url: str, **settings: Any) -> None:
+        """Begin to connect, beside all else.
+
+        Args:
+            url: such as `amqp://user:password@host:5672/vhost`, or `amqps://…` for TLS.
+        """
+        host = urlsplit(url).hostname or ""
+        super().__init__(host, username="", password="", queues=[_QUEUE], connection_attempts=1, **settings)
+        self._url = url
+        self._unpublished_events: deque[dict[str, Any]] = deque(maxlen=_MOST_KEPT)
+        self._connecting = self._loop.create_task(self._connect_at_last())
+
+    @classmethod
+    async def from_endpoint_config(
+        cls, broker_config: EndpointConfig | None, event_loop: asyncio.AbstractEventLoop | None = None
+    ) -> "Events | None":
+        """Return the broker of `EVENT_BROKER_URL`, or None when that is not set."""
+        url = os.environ.get("EVENT_BROKER_URL")
+        if not url:
+            return None
+        return cls(url, retry_delay_in_seconds=_SECONDS_BETWEEN_TRIES, event_loop=asyncio.get_running_loop())
+
+    def publish(self, event: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        """Publish what is left of an event without its words."""
+        self._unpublished_events.append(without_words(event))
+        if self._exchange:
+            self._publish_unpublished_messages()
+
+    async def close(self) -> None:
+        self._connecting.cancel()
+        await super().close()
+
+    async def _connect_at_last(self) -> None:
+        while not self._exchange:
+            # Rasa's class logs what kept it from connecting, and waits before it raises that.
+            with suppress(Exception):
+                await self.connect()
+        self._publish_unpublished_messages()
+
+    def _publish_unpublished_messages(self, *_: Any, **__: Any) -> None:
+        while self._unpublished_events:
+            super().publish(self._unpublished_events.popleft())
+
+    def _configure_url(self) -> str:
+        return self._url
+
+
+def without_words(event: dict[str, Any]) -> dict[str, Any]:
+    """Return what kind of event it is, of which conversation, and which intent, action, response or slot it names."""
+    told = {field: event[field] for field in _KEPT_FIELDS if event.get(field) is not None}
+    told["conversation"] = pseudonym(str(event.get("sender_id")), "events")
+    intent = (event.get("parse_data") or {}).get("intent") or {}
+    if intent:
+        told |= {"intent": intent.get("name"), "confidence": intent.get("confidence")}
+    response = (event.get("metadata") or {}).get("utter_action")
+    if response:
+        told["response"] = response
+    return told

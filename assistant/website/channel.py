@@ -1,0 +1,392 @@
+"""The website channel: the chat widget, its demo page and its protocol, under /chat/ of the Rasa server."""
+
+import asyncio
+import gzip
+import json
+import logging
+import mimetypes
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
+from rasa.shared.exceptions import RasaException
+from sanic import Blueprint, Request, Sanic, response
+from sanic.exceptions import SanicException
+from sanic.response import HTTPResponse
+
+from assistant.gate import Gate
+from assistant.rasa.tracker_store import conversation_store
+from assistant.web import health as status
+from assistant.website.sessions import Reply, Sessions
+from clinic.profile import ROOT, the_clinic
+from service.database import Database, StoreUnavailable
+from service.limits import AtOnce, Rate, TooLarge, TooMany, body_of
+from service.secrets import secret
+
+logger = logging.getLogger(__name__)
+
+WIDGET = ROOT / "widget" / "dist"
+# The address that the demo page names, so that it also works opened from disk.
+DEMO_SERVER = b"http://localhost:5005/chat/"
+LARGEST_BODY = 32_768
+_LEAST_SECRET = 32
+_PREFIX = "/chat"
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_ANSWER_ID = re.compile(r"[A-Za-z0-9-]{8,64}\.\d{1,2}")
+_OWN_METHODS = ("POST", "OPTIONS")
+_VERDICTS = ("up", "down")
+_FILE_NAME = re.compile(r"[a-z]+\.(html|css|js)")
+_LOOPBACK = re.compile(r"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+_HELLO = "Hello"
+_DEMO_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "style-src 'self'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    )
+)
+_RATES = {
+    "requests_per_address": {"burst": 120, "per_minute": 240},
+    "sessions_per_address": {"burst": 30, "per_minute": 30},
+    "messages_per_session": {"burst": 10, "per_minute": 30},
+}
+_AT_ONCE = {"at_once_per_address": 20, "at_once_per_session": 2}
+
+Handler = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
+
+
+class Refused(Exception):
+    """A request cannot be taken: the status to answer with, and why."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class WebsiteChannel(InputChannel):
+    """Serves the widget and takes what visitors write.
+
+    `POST /chat/session` begins a conversation; `messages`, `ratings` and `clear` need its token. Every fault is
+    answered with JSON that holds the clinic's phone.
+    """
+
+    def __init__(self, sessions: Sessions, settings: dict[str, Any]) -> None:
+        rates = {name: Rate(**settings.get(name, default)) for name, default in _RATES.items()}
+        self._requests = rates["requests_per_address"]
+        self._openings = rates["sessions_per_address"]
+        self._messages = rates["messages_per_session"]
+        at_once = {name: AtOnce(int(settings.get(name, default))) for name, default in _AT_ONCE.items()}
+        self._at_once_there = at_once["at_once_per_address"]
+        self._at_once_here = at_once["at_once_per_session"]
+        self._sessions = sessions
+        self._clinic = the_clinic()
+        self._turns: dict[tuple[str, str], asyncio.Task[Reply]] = {}
+
+    @classmethod
+    def name(cls) -> str:
+        return "website"
+
+    @classmethod
+    def from_credentials(cls, credentials: dict[str, Any] | None) -> "WebsiteChannel":
+        """Return the channel with the limits that `credentials.yml` names.
+
+        Raises:
+            RasaException: a limit is unknown or malformed, or SESSION_SECRET is too short.
+        """
+        settings = credentials or {}
+        unknown = settings.keys() - _RATES.keys() - _AT_ONCE.keys()
+        if unknown:
+            raise RasaException(f"credentials.yml: the website channel has no setting {', '.join(sorted(unknown))}.")
+        signing = secret("SESSION_SECRET")
+        if len(signing) < _LEAST_SECRET:
+            raise RasaException(f"SESSION_SECRET must have at least {_LEAST_SECRET} characters.")
+        sessions = Sessions(Database(), signing, the_clinic().session_minutes * 60)
+        try:
+            return cls(sessions, settings)
+        except (TypeError, ValueError) as error:
+            raise RasaException(f"credentials.yml: a limit of the website channel is malformed: {error}") from error
+
+    def url_prefix(self) -> str:
+        return _PREFIX
+
+    def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
+        chat = Blueprint("website_channel")
+
+        @chat.listener("before_server_start")
+        async def prepare(_app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
+            await self._sessions.prepare()
+
+        chat.middleware("response")(self._share)
+        for path, handler in {
+            "/session": self._open,
+            "/messages": self._message,
+            "/ratings": self._rate,
+            "/clear": self._clear,
+        }.items():
+            chat.add_route(self._guarded(handler), path, methods=_OWN_METHODS, name=path[1:], stream=True)
+
+        # Also here, for who watches from outside and reaches nothing but the chat.
+        chat.add_route(status.health, "/health", name="health")
+        chat.add_route(status.ready, "/ready", name="ready")
+
+        @chat.get("/")
+        async def demo(_request: Request) -> HTTPResponse:
+            return response.redirect(f"{_PREFIX}/")
+
+        # Sanic takes "/chat" for "/" above, and "/chat/" for a name that is empty.
+        @chat.get("/<name>")
+        async def file(request: Request, name: str) -> HTTPResponse:
+            return self._file(name or "index.html", request)
+
+        return chat
+
+    def _guarded(self, handler: Handler) -> Handler:
+        """Return a handler that keeps to origins and limits, and turns every fault into an answer."""
+
+        async def guarded(request: Request) -> HTTPResponse:
+            address = request.remote_addr or request.ip
+            retry: dict[str, str] = {}
+            try:
+                if not self._may_embed(request):
+                    raise Refused(403, "this web site is not among the clinic's origins")
+                self._requests.take(address)
+                with self._at_once_there.hold(address):
+                    answer = await handler(request)
+            except Refused as refusal:
+                answer = self._fault(refusal.status, refusal.reason)
+            except TooMany as limit:
+                answer = self._fault(429, "too much at once; please wait a moment")
+                retry = {"Retry-After": str(limit.seconds)}
+            except SanicException:
+                raise
+            except (Exception, StoreUnavailable) as error:
+                logger.error("A request to %s failed: %s.", request.path, type(error).__name__)
+                answer = self._fault(503, "something went wrong on our side")
+                retry = {"Retry-After": "5"}
+            answer.headers.update({"Cache-Control": "no-store", **retry})
+            return answer
+
+        return guarded
+
+    def _may_embed(self, request: Request) -> bool:
+        """Tell whether a page may use the chat: this server's own, the clinic's, and on this machine any local one.
+
+        What is no browser names no origin, and gains nothing by naming one.
+        """
+        origin = request.headers.get("origin")
+        if origin is None or origin in self._clinic.origins:
+            return True
+        if _LOOPBACK.fullmatch(request.host) and (origin == "null" or _LOOPBACK.fullmatch(origin)):
+            return True
+        return re.sub("^https?://", "", origin) == request.host
+
+    async def _share(self, request: Request, answer: HTTPResponse) -> None:
+        """Let the pages of allowed origins read an answer, also that to a preflight, which Rasa gives itself."""
+        origin = request.headers.get("origin")
+        if request.method in _OWN_METHODS and origin and self._may_embed(request):
+            answer.headers.update(
+                {
+                    "Access-Control-Allow-Origin": origin,
+                    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+                    "Access-Control-Allow-Methods": "POST",
+                    "Access-Control-Expose-Headers": "Retry-After",
+                    "Access-Control-Max-Age": "7200",
+                    "Vary": "Origin",
+                }
+            )
+
+    def _fault(self, status: int, reason: str) -> HTTPResponse:
+        body = {"error": f"{reason}; or call {self._clinic.name} at {self._clinic.phone}", "phone": self._clinic.phone}
+        return response.json(body, status=status)
+
+    async def _open(self, request: Request) -> HTTPResponse:
+        await _body(request)
+        self._openings.take(request.remote_addr or request.ip)
+        await self._forget(request.app, await self._sessions.expired())
+        session = await self._sessions.open()
+        opening = await self._turn(request.app, session, "opening-message", _HELLO)
+        return response.json(self._said(session, [{**each, "response": None} for each in opening]), status=201)
+
+    async def _message(self, request: Request) -> HTTPResponse:
+        session, body = await self._session(request), await _body(request)
+        message, text = body.get("id"), body.get("text")
+        if not isinstance(message, str) or not _MESSAGE_ID.fullmatch(message):
+            raise Refused(400, "id must be 8 to 64 letters, digits or dashes")
+        if not isinstance(text, str):
+            raise Refused(400, "text must be a text")
+        said = await self._sessions.reply(session, message)
+        if said is None:
+            self._messages.take(session)
+            with self._at_once_here.hold(session):
+                said = await self._turn(request.app, session, message, text)
+        return response.json(self._said(session, said))
+
+    async def _rate(self, request: Request) -> HTTPResponse:
+        session, body = await self._session(request), await _body(request)
+        answer, verdict = body.get("answer"), body.get("verdict")
+        if not isinstance(answer, str) or not _ANSWER_ID.fullmatch(answer) or verdict not in _VERDICTS:
+            raise Refused(400, "answer must be the id of an answer, and verdict up or down")
+        self._messages.take(session)
+        if not await self._sessions.rate(session, answer, verdict):
+            raise Refused(404, "there is no such answer to rate")
+        return response.empty()
+
+    async def _clear(self, request: Request) -> HTTPResponse:
+        session = await self._session(request)
+        await _body(request)
+        await self._forget(request.app, [session])
+        return response.empty()
+
+    async def _session(self, request: Request) -> str:
+        """Return the session of the request's token.
+
+        Raises:
+            Refused: the token is missing, forged, expired or cleared.
+        """
+        session = await self._sessions.of(request.token or "")
+        if session is None:
+            raise Refused(401, "this chat is over; a new one can be opened")
+        return session
+
+    async def _turn(self, app: Sanic, session: str, message: str, text: str) -> Reply:
+        """Return what is said to a message.
+
+        A turn goes on when the visitor's connection ends, and a retry in between waits for the same turn.
+        """
+        key = session, message
+        if key not in self._turns:
+            self._turns[key] = asyncio.create_task(self._answer(app, session, message, text))
+            self._turns[key].add_done_callback(lambda _: self._turns.pop(key))
+        return await asyncio.shield(self._turns[key])
+
+    async def _answer(self, app: Sanic, session: str, message: str, text: str) -> Reply:
+        output = WebsiteOutput(message)
+        conversation = self._conversation(session)
+        await Gate.of(app)(UserMessage(text, output, conversation, input_channel=self.name(), message_id=message))
+        kept = await self._sessions.keep(session, message, output.said)
+        if kept is not None:
+            return kept
+        # Cleared since the message was let in.
+        await conversation_store(app.ctx.agent).delete(conversation)
+        return output.said
+
+    async def _forget(self, app: Sanic, sessions: list[str]) -> None:
+        """End sessions, and remove every trace of what was said in them."""
+        await self._sessions.close(sessions)
+        running = [turn for (session, _), turn in self._turns.items() if session in sessions]
+        await asyncio.gather(*running, return_exceptions=True)
+        for session in sessions:
+            await conversation_store(app.ctx.agent).delete(self._conversation(session))
+        # What a turn that was still running has kept.
+        if running:
+            await self._sessions.close(sessions)
+
+    def _conversation(self, session: str) -> str:
+        return f"{self.name()}:{session}"
+
+    def _said(self, session: str, said: Reply) -> dict[str, Any]:
+        return {"messages": said, "token": self._sessions.token(session), "expires_in": self._sessions.seconds}
+
+    def _file(self, name: str, request: Request) -> HTTPResponse:
+        """Return a file of the built widget; `widget.js` learns the clinic's details on its way."""
+        path = WIDGET / name
+        if not _FILE_NAME.fullmatch(name) or not path.is_file():
+            return self._fault(404, "there is no such page; the chat itself is made by `python -m widget build`")
+        content = path.read_bytes()
+        headers = {
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "public, max-age=300",
+            "Vary": "Accept-Encoding",
+        }
+        if name == "widget.js":
+            content = content.replace(b"__CLINIC__", json.dumps(self._for_visitors()).encode())
+        if path.suffix == ".js":
+            headers |= {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+        if path.suffix == ".html":
+            content = content.replace(DEMO_SERVER, b"")
+            headers |= {"Content-Security-Policy": _DEMO_POLICY, "Cache-Control": "no-cache"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            content = gzip.compress(content)
+            headers["Content-Encoding"] = "gzip"
+        return response.raw(content, headers=headers, content_type=f"{mimetypes.guess_type(name)[0]}; charset=utf-8")
+
+    def _for_visitors(self) -> dict[str, str]:
+        """Return what the widget shows of the clinic, also when the server is away."""
+        clinic = self._clinic
+        return {
+            "name": clinic.name,
+            "phone": clinic.phone,
+            "phoneLink": clinic.phone_link,
+            "emergency": clinic.emergency_number,
+            "crisis": clinic.crisis_line,
+        }
+
+
+class WebsiteOutput(OutputChannel):
+    """Collects what the assistant says to one message, in the shape that the widget shows.
+
+    Attributes:
+        said: for each message its `id`, `text`, `source` (or None), `buttons`, `card` (rows of label and value, taken
+            out of the text), and `response`, the name of an answer that can be rated (or None).
+    """
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+        self.said: Reply = []
+
+    @classmethod
+    def name(cls) -> str:
+        return WebsiteChannel.name()
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        text, source = message.get("text") or "", None
+        section = (message.get("metadata") or {}).get("section")
+        if section and "\nSource: " in text:
+            text, _, source = text.rpartition("\nSource: ")
+        card = message.get("card") or []
+        on_card = {f"{label}: {value}" for label, value in card}
+        text = "\n".join(line for line in text.split("\n") if line not in on_card)
+        action = str(message.get("utter_action") or "")
+        buttons = message.get("buttons") or message.get("quick_replies") or []
+        self.said.append(
+            {
+                "id": f"{self._message}.{len(self.said)}",
+                "text": text,
+                "source": source,
+                "buttons": [{"title": button["title"], "payload": button["payload"]} for button in buttons],
+                "card": card,
+                "response": action if section or _is_answer(action) else None,
+            }
+        )
+
+
+def _is_answer(action: str) -> bool:
+    return action.startswith(("utter_ask_beyond", "utter_ask_clinic", "utter_ask_other", "utter_ask_recommendation"))
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """Read a request's body, which must be a JSON object.
+
+    Raises:
+        Refused: it is something else, or larger than `LARGEST_BODY`.
+    """
+    try:
+        content = await body_of(request, LARGEST_BODY)
+    except TooLarge as error:
+        raise Refused(413, f"a request has at most {LARGEST_BODY} bytes") from error
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "the body must be JSON") from error
+    if not isinstance(body, dict):
+        raise Refused(400, "the body must be a JSON object")
+    return body
