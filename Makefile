@@ -17,7 +17,7 @@ setup: models/.built widget/dist
 
 test: train widget/dist lint
 	$(IN) python -m assistant data validate --fail-on-warnings > var/validate.log 2>&1 || { tail -n 20 var/validate.log; exit 1; }
-	$(IN) python -m assistant test core --stories data/stories --out results/core --fail-on-prediction-errors > var/core.log 2>&1 || { tail -n 20 var/core.log; exit 1; }
+	$(IN) python -m assistant test core --stories data --out results/core --fail-on-prediction-errors > var/core.log 2>&1 || { tail -n 20 var/core.log; exit 1; }
 	$(IN) python -m pytest -q -n 2 --dist loadfile tests/unit tests/nlu tests/conversations tests/channels
 	$(IN) python -m pytest -q tests/faults tests/scale
 	$(IN) python -m pytest -q tests/browser
@@ -50,7 +50,7 @@ widget/dist: .venv/.synced widget/build.mjs widget/package-lock.json $(shell fin
 	@$(IN) python -m widget build
 	@touch $@
 
-models/.built: .venv/.synced assistant/nlu/encoder.py assistant/nlu/vocabulary.py data/entities.yml data/contrast.yml
+models/.built: .venv/.synced assistant/nlu/encoder.py assistant/nlu/vocabulary.py $(wildcard data/lookups/*.yml) $(wildcard data/articles/*/article.yml)
 	@echo "Building the sentence encoder and the vocabulary ..."
 	@mkdir -p models && $(IN) python -m assistant build
 	@touch $@

@@ -63,11 +63,12 @@ def build() -> None:
     """Make the sentence encoder and the spaCy pipeline in `models/`."""
     warnings.simplefilter("ignore")
     from assistant.nlu import encoder, vocabulary
+    from clinic.articles import the_library
 
     # Quantisation advises a preparation that these operators do not take.
     logging.disable(logging.WARNING)
     encoder.build(ROOT / "models" / "encoder")
-    vocabulary.build(ROOT / "models" / "spacy", ROOT / "data" / "entities.yml", ROOT / "data" / "contrast.yml")
+    vocabulary.build(ROOT / "models" / "spacy", the_library())
 
 
 if __name__ == "__main__":

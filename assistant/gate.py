@@ -27,7 +27,7 @@ from assistant.nlu.featurizer import QUESTIONS_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, SIGN_KEY, RedFlags
 from assistant.rasa.tracker_store import conversation_store, reading_once
 from assistant.responses import ClinicResponses
-from clinic.profile import ROOT
+from clinic.articles import the_library
 from service.database import StoreUnavailable
 from service.logs import turn_id
 
@@ -67,7 +67,7 @@ class Gate:
     def __init__(self, agent: Callable[[], Agent | None], seconds: float = SECONDS_TO_ANSWER) -> None:
         self._agent = agent
         self._seconds = seconds
-        self._responses = ClinicResponses(domain=Domain.load(str(ROOT / "domain.yml")))
+        self._responses = ClinicResponses(domain=Domain.from_dict(the_library().domain()))
         self._red_flags = RedFlags(RED_FLAGS_FILE)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""How the words of `domain.yml` become an answer: the clinic's details, the source line, and what fits the message."""
+"""How the words of `data/` become an answer: the clinic's details, the source line, and what fits the message."""
 
 import re
 from typing import Any

@@ -22,8 +22,9 @@ from typing import Any
 import requests
 import yaml
 
-from assistant.nlu.contrast import CONTRAST_FILE, contrastive_examples
 from assistant.nlu.decision import ARTICLE_INTENTS
+from assistant.nlu.importer import contrastive_examples
+from clinic.articles import the_library
 from clinic.profile import ROOT
 from tests.support import servers
 from tests.support.servers import Server
@@ -64,22 +65,11 @@ Question = tuple[str, str]
 # ---------------------------------------------------------------- what they are trained on and asked
 
 
-def read_questions(paths: list[Path]) -> list[Question]:
-    """Return (intent, text) of each example in files of Rasa's NLU format."""
-    return [
-        (block["intent"], line.removeprefix("- ").strip())
-        for path in paths
-        for block in yaml.safe_load(path.read_text(encoding="utf-8"))["nlu"]
-        for line in block["examples"].splitlines()
-    ]
-
-
 @cache
 def sample() -> dict[str, list[str]]:
     """Return `EXAMPLES` examples of each intent, the same ones each time."""
-    examples = read_questions(sorted((ROOT / "data" / "nlu").glob("*.yml")))
     by_intent: dict[str, list[str]] = defaultdict(list)
-    for intent, text in [*examples, *contrastive_examples(CONTRAST_FILE)]:
+    for intent, text in [*the_library().examples, *contrastive_examples(the_library())]:
         by_intent[intent].append(text)
     chooser = random.Random(0)
     return {intent: chooser.sample(texts, min(EXAMPLES, len(texts))) for intent, texts in by_intent.items()}
@@ -116,12 +106,13 @@ def train(name: str) -> Training:
     blocks = [
         {"intent": intent, "examples": "".join(f"- {text}\n" for text in texts)} for intent, texts in sample().items()
     ]
-    nlu, configuration = MODELS / "nlu.yml", MODELS / f"{name}.yml"
-    nlu.write_text(yaml.safe_dump({"version": "3.1", "nlu": blocks}, allow_unicode=True), encoding="utf-8")
-    configuration.write_text(yaml.safe_dump(config), encoding="utf-8")
+    library, configuration = the_library(), MODELS / f"{name}.yml"
+    data, domain = MODELS / "data.yml", MODELS / "domain.yml"
+    told = {"version": "3.1", "rules": library.rules, "stories": library.stories, "nlu": blocks}
+    for path, content in ((data, told), (domain, library.domain()), (configuration, config)):
+        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     program = "assistant" if name == OURS else "rasa"
-    data = [str(nlu), "data/rules", "data/stories"]
-    command = ["train", "--force", "--config", str(configuration), "--domain", "domain.yml", "--data", *data]
+    command = ["train", "--force", "--config", str(configuration), "--domain", str(domain), "--data", str(data)]
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     trained = subprocess.run(
         [sys.executable, "-m", program, *command, "--out", str(MODELS), "--fixed-model-name", name],

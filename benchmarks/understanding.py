@@ -16,8 +16,9 @@ from rasa.core.agent import Agent
 from rasa.core.channels.channel import UserMessage
 
 from assistant.nlu.decision import ARTICLE_INTENTS
-from benchmarks.contenders import EXAMPLES, NAMES, Question, read_questions, trained
+from benchmarks.contenders import EXAMPLES, NAMES, Question, trained
 from benchmarks.report import RESULTS, ratio
+from clinic.articles import Library
 from clinic.profile import ROOT
 from service.startup import MODEL
 
@@ -28,7 +29,7 @@ REFUSED = frozenset({"ask_beyond_article", "ask_clinic_admin", "ask_other_condit
 def main() -> None:
     logging.disable(logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    questions = read_questions(sorted((ROOT / "tests" / "nlu").glob("*.yml")))
+    questions = Library([ROOT / "tests" / "nlu"]).examples
     rows = {f"{name}, {EXAMPLES} examples": measured(trained(name), questions) for name in NAMES}
     rows["ours, as served"] = measured(MODEL, questions)
     default, ours = list(rows.values())[:2]

@@ -1,4 +1,4 @@
-"""Signs of an emergency: the patterns of `data/red_flags.yml`, unless what stands before them denies them."""
+"""Signs of an emergency: the patterns of `data/safety/signs.yml`, unless what stands before them denies them."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ from assistant.nlu.literals import needed_texts
 from clinic.profile import ROOT
 
 RED_FLAG_INTENT = "report_red_flag"
-RED_FLAGS_FILE = ROOT / "data" / "red_flags.yml"
+RED_FLAGS_FILE = ROOT / "data" / "safety" / "signs.yml"
 SIGN_KEY = "red_flag"
 
 # A denial reaches a few words on, but not across "but" or the end of a clause.

@@ -1,27 +1,27 @@
-"""The spaCy pipeline: a tokenizer and an `EntityRuler` for the words of `data/entities.yml` and `data/contrast.yml`."""
+"""The spaCy pipeline: a tokenizer and an `EntityRuler` for the words of `data/lookups/` and of each `article.yml`."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import spacy
-import yaml
+
+from clinic.articles import Library
 
 
-def build(folder: Path, entities: Path, contrast: Path) -> None:
+def build(folder: Path, library: Library) -> None:
     """Write the pipeline to `folder`, where Rasa's `SpacyNLP` loads it by path."""
     language = spacy.blank("en")
     ruler: Any = language.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LOWER", "overwrite_ents": True})
-    ruler.add_patterns(list(_patterns(entities, contrast)))
+    ruler.add_patterns(list(_patterns(library)))
     language.to_disk(folder)
 
 
-def _patterns(entities: Path, contrast: Path) -> Iterator[dict[str, str]]:
-    for label, names in yaml.safe_load(entities.read_text(encoding="utf-8")).items():
+def _patterns(library: Library) -> Iterator[dict[str, str]]:
+    for label, names in library.words.items():
         for name, spellings in names.items():
             for spelling in spellings:
                 yield {"label": label, "pattern": spelling, "id": name}
-    lists = yaml.safe_load(contrast.read_text(encoding="utf-8"))
-    for name in [*lists["conditions"], *lists["drugs"]]:
+    for name in [*library.conditions, *library.drugs]:
         for spelling in {name, f"{name}s", name.replace("'", "")}:
             yield {"label": "condition", "pattern": spelling, "id": name}

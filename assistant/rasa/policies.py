@@ -1,4 +1,4 @@
-"""The policy that follows the stories of `data/stories/`."""
+"""The policy that follows the stories of `data/`."""
 
 from typing import Any
 

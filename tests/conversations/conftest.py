@@ -13,9 +13,9 @@ A file `tests/conversations/<theme>/<sentence>.yml` holds `test_cases`, each a t
 
 `user` is what is typed, or the payload of a button that is pressed; `{repeat: text, times: n}` is a long one.
 Whatever the assistant says to it must be expected, message by message and in order, and nothing more may be said.
-`utter` expects the words, the source line and the buttons of that response in `domain.yml`, filled from `clinic.yml`.
+`utter` expects the words, the source line and the buttons of that response under `data/`, filled from `clinic.yml`.
 `bot` expects a message in which these words stand as written (line breaks and spaces count as one space).
-`buttons` expects the titles under the message before it, instead of those of `domain.yml`; "..." stands for any titles.
+`buttons` expects the titles under the message before it, instead of those of the response; "..." stands for any titles.
 """
 
 import itertools
@@ -33,8 +33,9 @@ import pytest
 import requests
 import yaml
 
+from clinic.articles import the_library
 from clinic.profile import the_clinic
-from tests.support.servers import ROOT, Server, assistant
+from tests.support.servers import Server, assistant
 
 _SECONDS_TO_ANSWER = 30
 _LONGEST_LINE_SHOWN = 300
@@ -150,7 +151,7 @@ def _turns(steps: list[dict[str, Any]]) -> list[Turn]:
         else:
             raise ValueError(f"A step that cannot stand here: {step}")
         if kind == "utter" and value not in _responses():
-            raise ValueError(f"domain.yml has no response {value}")
+            raise ValueError(f"data/ has no response {value}")
     return turns
 
 
@@ -204,7 +205,7 @@ def _filled(response: dict[str, Any]) -> str:
 
 @lru_cache
 def _domain() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    return the_library().domain()
 
 
 def _responses() -> dict[str, dict[str, Any]]:

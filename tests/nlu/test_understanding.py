@@ -15,12 +15,25 @@ import yaml
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import UserMessage
 
-from assistant.nlu.contrast import CONTRAST_FILE, contrastive_examples
 from assistant.nlu.decision import ARTICLE_INTENTS
+from assistant.nlu.importer import contrastive_examples
+from clinic.articles import Library, the_library
 from clinic.profile import ROOT
 
 REFUSED = frozenset({"ask_beyond_article", "ask_clinic_admin", "ask_other_condition", "out_of_scope"})
 LEAST_QUESTIONS = 400
+MOST_ARTICLE_FAULTS = 0.08
+MOST_WRONG_TOPICS = 0.03
+MOST_UNSEEN_EMERGENCIES = 0.02
+MOST_REFUSED_ANSWERED = 0.02
+LEAST_EXAMPLES = 120
+# Of the words of a question and an example together, the share that both may have.
+MOST_ALIKE = 0.9
+
+Question = tuple[str, str]
+
+
+QUESTIONS = 400
 MOST_ARTICLE_FAULTS = 0.08
 MOST_WRONG_TOPICS = 0.03
 MOST_UNSEEN_EMERGENCIES = 0.02
@@ -42,8 +55,8 @@ def read(folder: Path) -> list[Question]:
     ]
 
 
-QUESTIONS = read(ROOT / "tests" / "nlu")
-EXAMPLES = read(ROOT / "data" / "nlu")
+QUESTIONS = Library([ROOT / "tests" / "nlu"]).examples
+EXAMPLES = the_library().examples
 
 
 @lru_cache
@@ -126,13 +139,13 @@ def test_an_example_is_understood_word_for_word() -> None:
 
 
 def test_no_question_is_a_training_example() -> None:
-    taught = {_words(text) for _, text in [*EXAMPLES, *contrastive_examples(CONTRAST_FILE)]} - {""}
+    taught = {_words(text) for _, text in [*EXAMPLES, *contrastive_examples(the_library())]} - {""}
     assert [text for _, text in QUESTIONS if _words(text) in taught] == []
 
 
 def test_no_question_is_nearly_a_training_example() -> None:
     taught: dict[int, set[frozenset[str]]] = {}
-    for _, text in [*EXAMPLES, *contrastive_examples(CONTRAST_FILE)]:
+    for _, text in [*EXAMPLES, *contrastive_examples(the_library())]:
         taught.setdefault(len(_bag(text)), set()).add(_bag(text))
     near = []
     for _, text in QUESTIONS:
@@ -145,7 +158,7 @@ def test_no_question_is_nearly_a_training_example() -> None:
 
 
 def test_there_are_enough_questions_of_every_intent() -> None:
-    domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    domain = the_library().domain()
     assert set(domain["intents"]) - {"nlu_fallback"} == {intent for intent, _ in QUESTIONS}
     assert len({_words(text) for _, text in QUESTIONS}) >= LEAST_QUESTIONS
 

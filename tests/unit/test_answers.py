@@ -1,4 +1,4 @@
-"""The answers of `domain.yml`: each fact of the article stands in one, and none says more than the article."""
+"""The answers of `data/`: each fact of the article stands in one, and none says more than the article."""
 
 import re
 from typing import Any
@@ -13,6 +13,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from assistant.nlu.decision import ARTICLE_INTENTS
 from assistant.nlu.red_flags import RED_FLAGS_FILE, SIGN_KEY
 from assistant.responses import ClinicResponses
+from clinic.articles import the_library
 from clinic.profile import ROOT, the_clinic
 
 ARTICLE = ROOT.parent / "shared" / "article.txt"
@@ -30,7 +31,7 @@ FILLED_BY_CODE = {
     "booking_reference",
 }
 
-DOMAIN: dict[str, Any] = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+DOMAIN: dict[str, Any] = the_library().domain()
 RESPONSES: dict[str, dict[str, Any]] = {name: words[0] for name, words in DOMAIN["responses"].items()}
 
 # answer -> (the article's section it rests on, the facts it tells: each a pattern)
@@ -223,7 +224,7 @@ FACTS: dict[str, tuple[str, list[str]]] = {
 
 @pytest.fixture(scope="module")
 def responses() -> ClinicResponses:
-    return ClinicResponses(domain=Domain.load(str(ROOT / "domain.yml")))
+    return ClinicResponses(domain=Domain.from_dict(the_library().domain()))
 
 
 async def shown(responses: ClinicResponses, name: str) -> dict[str, Any]:
@@ -335,13 +336,9 @@ def test_words_are_one_message_and_buttons_lead_somewhere(name: str) -> None:
 
 
 def test_every_intent_is_answered_somewhere() -> None:
-    rules_and_stories = "\n".join(
-        path.read_text(encoding="utf-8")
-        for folder in ("rules", "stories")
-        for path in (ROOT / "data" / folder).iterdir()
-    )
+    heard = {step.get("intent") for told in [*the_library().rules, *the_library().stories] for step in told["steps"]}
     # Rasa itself answers `restart`; the form alone hears the other two.
-    unanswered = set(DOMAIN["intents"]) - set(re.findall(r"intent: (\w+)", rules_and_stories))
+    unanswered = set(DOMAIN["intents"]) - heard
     assert unanswered <= {"restart", "inform", "change_answer"}
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
@@ -13,10 +12,10 @@ from actions.booking import SLOTS, AskBookingConfirmation, AskBookingReason, Han
 from booking.reading.text import DetailError
 from booking.store import Bookings
 from booking.when.times import parse_time
-from clinic.profile import ROOT
+from clinic.articles import the_library
 from tests.support.samples import CLINIC, NOW
 
-DOMAIN = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+DOMAIN = the_library().domain()
 ANA = {
     "booking_name": "Ana Ruiz",
     "booking_contact": {"kind": "phone", "value": "+19495550133", "shown": "(949) 555-0133"},

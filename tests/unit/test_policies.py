@@ -29,9 +29,9 @@ from assistant.rasa import tuning as engine
 from assistant.rasa.conversation import Conversation
 from assistant.rasa.policies import StoryPolicy
 from assistant.rasa.tuning import possible_keys
-from clinic.profile import ROOT
+from clinic.articles import DATA, the_library
 
-DOMAIN = Domain.load(str(ROOT / "domain.yml"))
+DOMAIN = Domain.from_dict(the_library().domain())
 MAX_HISTORY = 6
 # What only rules tell of, which RulePolicy finds when it is trained and hands to the policy of the stories.
 RULES_ONLY = {"rule_only_slots": ["booking_status"], "rule_only_loops": ["booking_form"]}
@@ -39,7 +39,7 @@ RULES_ONLY = {"rule_only_slots": ["booking_status"], "rule_only_loops": ["bookin
 
 @lru_cache
 def stories() -> list[DialogueStateTracker]:
-    return load_data(str(ROOT / "data" / "stories"), DOMAIN, augmentation_factor=0)
+    return [told for told in load_data(str(DATA), DOMAIN, augmentation_factor=0) if not told.is_rule_tracker]
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> RulePolicy:
     config = {**RulePolicy.get_default_config(), "check_for_contradictions": False}
     storage = LocalModelStorage.create(tmp_path_factory.mktemp("rules"))
     policy = RulePolicy(config, storage, Resource("rules"), ExecutionContext(GraphSchema({}), "test"))
-    policy.train([*load_data(str(ROOT / "data" / "rules"), DOMAIN), *stories()], DOMAIN)
+    policy.train(load_data(str(DATA), DOMAIN, augmentation_factor=0), DOMAIN)
     return policy
 
 

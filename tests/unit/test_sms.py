@@ -3,14 +3,14 @@
 import string
 
 import pytest
-import yaml
 
 from assistant.messaging.rendering import outgoing
 from assistant.messaging.sms import free_of_keywords, in_gsm_7, keyword, segments
 from assistant.messaging.twilio import SMS, STYLES
-from clinic.profile import ROOT, the_clinic
+from clinic.articles import the_library
+from clinic.profile import the_clinic
 
-DOMAIN = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+DOMAIN = the_library().domain()
 RESERVED = ("STOP", "STOPALL", "CANCEL", "END", "QUIT", "UNSUBSCRIBE", "HELP", "INFO", "START", "UNSTOP")
 
 

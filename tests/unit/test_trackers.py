@@ -41,6 +41,7 @@ from assistant.rasa.tracker_store import (
     reading_once,
     shortened,
 )
+from clinic.articles import the_library
 from clinic.profile import ROOT
 from service import database
 from service.database import StoreUnavailable, create_engine
@@ -48,7 +49,7 @@ from service.database import StoreUnavailable, create_engine
 SENDER = "rest:ana"
 START: list[Event] = [ActionExecuted("action_session_start"), SessionStarted(), ActionExecuted("action_listen")]
 _NUMBERS = itertools.count()
-DOMAIN = Domain.load(str(ROOT / "domain.yml"))
+DOMAIN = Domain.from_dict(the_library().domain())
 
 
 @pytest.fixture

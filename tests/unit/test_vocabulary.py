@@ -4,20 +4,18 @@ from pathlib import Path
 
 import pytest
 import spacy
-import yaml
 from spacy.language import Language
 
 from assistant.nlu import vocabulary
-from assistant.nlu.contrast import CONTRAST_FILE
-from clinic.profile import ROOT
+from clinic.articles import the_library
 
-ENTITIES_FILE = ROOT / "data" / "entities.yml"
+LIBRARY = the_library()
 
 
 @pytest.fixture(scope="module")
 def language(tmp_path_factory: pytest.TempPathFactory) -> Language:
     folder = tmp_path_factory.mktemp("spacy")
-    vocabulary.build(folder, ENTITIES_FILE, CONTRAST_FILE)
+    vocabulary.build(folder, LIBRARY)
     return spacy.load(folder)
 
 
@@ -58,20 +56,18 @@ def test_the_longest_name_wins(language: Language) -> None:
 
 
 def test_every_condition_and_drug_is_found(language: Language) -> None:
-    lists = yaml.safe_load(CONTRAST_FILE.read_text(encoding="utf-8"))
     missed = [
         name
-        for name in [*lists["conditions"], *lists["drugs"]]
+        for name in [*LIBRARY.conditions, *LIBRARY.drugs]
         if ("condition", name) not in found(language, f"what about {name} then")
     ]
     assert missed == []
 
 
 def test_every_spelling_leads_to_its_name(language: Language) -> None:
-    labels = yaml.safe_load(ENTITIES_FILE.read_text(encoding="utf-8"))
     missed = [
         (spelling, name)
-        for label, names in labels.items()
+        for label, names in LIBRARY.words.items()
         for name, spellings in names.items()
         for spelling in spellings
         if (label, name) not in {(entity.label_, entity.ent_id_) for entity in language(spelling).ents}
@@ -85,12 +81,12 @@ def test_runners_knee_is_no_other_condition(language: Language) -> None:
 
 
 def test_types_are_those_of_the_domain(language: Language) -> None:
-    domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    domain = the_library().domain()
     names = {name for entity in domain["entities"] for name in ([entity] if isinstance(entity, str) else entity)}
     assert set(language.get_pipe("entity_ruler").labels) <= names
 
 
 def test_building_twice_changes_nothing(language: Language, tmp_path: Path) -> None:
-    vocabulary.build(tmp_path, ENTITIES_FILE, CONTRAST_FILE)
-    vocabulary.build(tmp_path, ENTITIES_FILE, CONTRAST_FILE)
+    vocabulary.build(tmp_path, LIBRARY)
+    vocabulary.build(tmp_path, LIBRARY)
     assert found(spacy.load(tmp_path), "my kneecap hurts") == found(language, "my kneecap hurts")
