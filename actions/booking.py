@@ -3,7 +3,6 @@
 import asyncio
 import datetime
 import itertools
-import json
 import re
 import uuid
 from collections.abc import Callable
@@ -502,8 +501,8 @@ def _details(tracker: Tracker) -> Details:
     contact, time = tracker.get_slot(_CONTACT), tracker.get_slot(_TIME)
     return Details(
         name=tracker.get_slot(_NAME),
-        contact=Contact.parse_obj(contact) if contact else None,
-        time=Preference.parse_obj(time) if time else None,
+        contact=Contact.model_validate(contact) if contact else None,
+        time=Preference.model_validate(time) if time else None,
         patient=tracker.get_slot(_PATIENT) or None,
     )
 
@@ -520,7 +519,7 @@ def _slots(details: Details, known: Details) -> dict[str, Any]:
 
 def _plain(value: Contact | Preference) -> dict[str, Any]:
     """Return a detail as Rasa can keep it in a slot."""
-    plain: dict[str, Any] = json.loads(value.json())
+    plain: dict[str, Any] = value.model_dump(mode="json")
     return plain
 
 
@@ -537,7 +536,7 @@ def _noted(slots: dict[str, Any]) -> str:
 def _time_in_words(time: dict[str, Any] | None) -> str | None:
     if not time:
         return None
-    words, day = str(time["words"]), Preference.parse_obj(time).day
+    words, day = str(time["words"]), Preference.model_validate(time).day
     return f"{words} ({in_words(day)})" if day and in_words(day) not in words else words
 
 
@@ -545,12 +544,12 @@ def _request(tracker: Tracker, clinic: Clinic, now: datetime.datetime) -> tuple[
     """Return the request of the slots, or None and the slots that must be asked again."""
     if tracker.get_slot(_TIME):
         try:
-            recheck(Preference.parse_obj(tracker.get_slot(_TIME)), clinic, now)
+            recheck(Preference.model_validate(tracker.get_slot(_TIME)), clinic, now)
         except (DetailError, ValidationError):
             return None, [_TIME]
     contact = tracker.get_slot(_CONTACT)
     try:
-        contact = in_clear(Contact.parse_obj(contact), clinic) if contact else None
+        contact = in_clear(Contact.model_validate(contact), clinic) if contact else None
     except (DetailError, ValidationError):
         return None, [_CONTACT]
     values = {

@@ -87,7 +87,7 @@ def build(token: str, bookings: Bookings) -> Sanic:
 async def _ready(bookings: Bookings) -> HTTPResponse:
     try:
         await asyncio.wait_for(asyncio.to_thread(bookings.ping), _SECONDS_TO_BE_READY)
-    except (StorageError, asyncio.TimeoutError) as error:
+    except (TimeoutError, StorageError) as error:
         logger.warning("not ready: the database is away (%s)", type(error).__name__)
         return json({"status": "not ready", "parts": {"bookings": "away"}}, 503)
     return json({"status": "ready", "parts": {"bookings": "ok"}})
@@ -134,7 +134,7 @@ def serve(environment: Mapping[str, str]) -> int:
         return 2
     app = build(token, bookings)
     REGISTRY.register(Backlog(bookings))
-    app.run(host, int(port), access_log=False, debug=False, motd=False)
+    app.run(host, int(port), access_log=False, debug=False, motd=False, single_process=True)
     return 0
 
 

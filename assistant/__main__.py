@@ -8,14 +8,12 @@ import os
 import sys
 import warnings
 
-from assistant.imports import compute_in_one_thread, leave_out_tensorflow
+from assistant.rasa.compatibility import compute_in_one_thread, missing_component, prepare
 from clinic.profile import ROOT, ClinicError, the_clinic
 from service.secrets import secret
 
 _DEFAULTS = {
     "RASA_TELEMETRY_ENABLED": "false",
-    "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
     "ACTION_URL": "http://127.0.0.1:5055/webhook",
     "SANIC_GRACEFUL_SHUTDOWN_TIMEOUT": "8",
     "SANIC_ACCESS_LOG": "false",
@@ -35,20 +33,20 @@ def main() -> int:
     if sys.argv[1:2] == ["build"]:
         build()
         return 0
-    warnings.simplefilter("ignore")
-    import sanic.app  # noqa: F401  (it switches deprecation warnings on when imported, so they are switched off after)
-
-    warnings.simplefilter("ignore")
-    if sys.argv[1:2] == ["run"]:
+    is_serving = sys.argv[1:2] == ["run"]
+    if is_serving:
         compute_in_one_thread()
-        leave_out_tensorflow()
+    elif fault := missing_component(ROOT / "config.yml"):
+        sys.stderr.write(f"{fault}\n")
+        return 1
+    prepare(is_serving)
     from rasa.__main__ import main as rasa
     from rasa.core import constants
     from rasa.plugin import plugin_manager
     from rasa.utils.common import EXPECTED_WARNINGS
 
     constants.DEFAULT_SERVER_INTERFACE = os.environ.get("HOST") or "127.0.0.1"
-    if sys.argv[1:2] == ["run"]:
+    if is_serving:
         from assistant.serving import Serving
 
         plugin_manager().register(Serving())

@@ -97,7 +97,7 @@ class Gate:
         fault: BaseException | None = None
         try:
             await asyncio.wait_for(self._turn(message), self._seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             cause = "timeout"
         except StoreUnavailable as error:
             cause, fault = "store", error

@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from assistant.imports import ONE_THREAD
+
 from benchmarks.contenders import NAMES, OURS, prepared, questions
 from benchmarks.report import Row, tell
 

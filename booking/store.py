@@ -11,7 +11,7 @@ import secrets
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from pydantic import BaseModel, Field
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from booking.reading.contacts import LONGEST_CONTACT, Contact
@@ -60,14 +60,14 @@ class Moment(sa.types.TypeDecorator):
     cache_ok = True
 
     def process_bind_param(self, value: datetime.datetime | None, dialect: Any) -> datetime.datetime | None:
-        return None if value is None else value.astimezone(datetime.timezone.utc)
+        return None if value is None else value.astimezone(datetime.UTC)
 
     def process_result_value(self, value: datetime.datetime | None, dialect: Any) -> datetime.datetime | None:
         if value is None:
             return None
         # SQLite keeps no zone; what it gives back is the UTC that was put in.
-        aware = value if value.tzinfo else value.replace(tzinfo=datetime.timezone.utc)
-        return aware.astimezone(datetime.timezone.utc)
+        aware = value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
+        return aware.astimezone(datetime.UTC)
 
 
 METADATA = sa.MetaData()
@@ -196,7 +196,7 @@ def new_reference() -> str:
 
 
 def utc_now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
+    return datetime.datetime.now(datetime.UTC)
 
 
 def database_url() -> str:
@@ -500,7 +500,7 @@ class Bookings:
             "status": "new",
         }
         try:
-            key = connection.execute(sa.insert(REQUESTS).values(**values)).inserted_primary_key[0]
+            key = connection.execute(sa.insert(REQUESTS).values(**values).returning(REQUESTS.c.id)).scalar_one()
         except IntegrityError:
             raise _Taken from None
         for kind in self._delivery:
@@ -546,11 +546,11 @@ def _reference_of(connection: Connection, intention_key: str) -> str | None:
     return connection.execute(query).scalar()
 
 
-def _delivery(row: Mapping[str, Any]) -> Delivery:
-    return Delivery(key=row["message_key"], **{name: row[name] for name in Delivery.__fields__ if name != "key"})
+def _delivery(row: RowMapping) -> Delivery:
+    return Delivery(key=row["message_key"], **{name: row[name] for name in Delivery.model_fields if name != "key"})
 
 
-def _bookings(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Booking]:
+def _bookings(connection: Connection, rows: Sequence[RowMapping]) -> list[Booking]:
     messages: dict[int, list[Delivery]] = {}
     query = sa.select(OUTBOX).where(OUTBOX.c.request_id.in_([row["id"] for row in rows])).order_by(OUTBOX.c.id)
     for row in connection.execute(query).mappings():
@@ -619,7 +619,7 @@ def _make_file(engine: Engine) -> None:
     """Make the file of an SQLite database, readable by its owner alone, in which readers and a writer go on at once."""
     if engine.dialect.name != "sqlite":
         return
-    path = Path(engine.url.database)
+    path = Path(engine.url.database or "")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     # Two processes that turn the same new file to WAL at once do not wait for each other: one would fail.

@@ -5,20 +5,37 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
 import yaml
-from pydantic import BaseModel, EmailStr, Extra, Field, HttpUrl, PositiveInt, ValidationError, validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    EmailStr,
+    Field,
+    HttpUrl,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 _SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 
 class ClinicError(Exception):
     """`clinic.yml` is missing, or a value in it is missing or malformed; the message names it."""
+
+
+def _web_origin(value: str) -> str:
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", value):
+        raise ValueError("must be like https://www.clinic.example, without a path")
+    return value
 
 
 class Span(BaseModel):
@@ -27,58 +44,63 @@ class Span(BaseModel):
     opens: datetime.time
     closes: datetime.time
 
+    @model_validator(mode="before")
     @classmethod
-    def __get_validators__(cls) -> Any:
-        yield cls.parse
-
-    @classmethod
-    def parse(cls, value: Any) -> "Span":
+    def _parsed(cls, value: Any) -> Any:
+        """Read hours as `clinic.yml` writes them."""
+        if isinstance(value, dict):
+            return value
         match = _SPAN.fullmatch(str(value).strip())
         if match is None:
             raise ValueError("write hours as 07:00-19:00")
         start_hour, start_minute, end_hour, end_minute = map(int, match.groups())
-        opens, closes = datetime.time(start_hour, start_minute), datetime.time(end_hour, end_minute)
-        if opens >= closes:
+        return {"opens": datetime.time(start_hour, start_minute), "closes": datetime.time(end_hour, end_minute)}
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.opens >= self.closes:
             raise ValueError("the first time must be before the second")
-        return cls.construct(opens=opens, closes=closes)
+        return self
 
     def __str__(self) -> str:
         return f"{clock(self.opens)} to {clock(self.closes)}"
 
 
-class Article(BaseModel, extra=Extra.forbid):
+class Article(BaseModel, extra="forbid"):
     """The reviewed article that the answers rest on."""
 
     title: str
     reviewer: str
 
 
-class Clinic(BaseModel, extra=Extra.forbid):
+class Clinic(BaseModel, extra="forbid"):
     """What differs from clinic to clinic; the fields are those of `clinic.yml`."""
 
     name: str = Field(min_length=1)
     phone: str
     email: EmailStr
     booking_page: HttpUrl
-    emergency_number: str = Field(regex=r"^\d{2,5}$")
-    crisis_line: str = Field(regex=r"^[\d ]{3,20}$")
+    emergency_number: str = Field(pattern=r"^\d{2,5}$")
+    crisis_line: str = Field(pattern=r"^[\d ]{3,20}$")
     region: str
     time_zone: str
-    opening_hours: dict[Literal[WEEKDAYS], Span]  # type: ignore[valid-type]
+    opening_hours: dict[Weekday, Span]
     holidays: list[datetime.date] = []
     delivery: list[Literal["email", "webhook"]] = []
     retention_days: PositiveInt
     session_minutes: PositiveInt
-    origins: list[str] = []
+    origins: list[Annotated[str, AfterValidator(_web_origin)]] = []
     article: Article
 
-    @validator("region")
+    @field_validator("region")
+    @classmethod
     def _known_region(cls, value: str) -> str:
         if value not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError("must be a two-letter country code such as US")
         return value
 
-    @validator("phone")
+    @field_validator("phone")
+    @classmethod
     def _dialable_phone(cls, value: str) -> str:
         try:
             number = phonenumbers.parse(value)
@@ -88,22 +110,18 @@ class Clinic(BaseModel, extra=Extra.forbid):
             raise ValueError("is not a possible telephone number")
         return value
 
-    @validator("time_zone")
+    @field_validator("time_zone")
+    @classmethod
     def _known_time_zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError("must be a time zone such as America/Los_Angeles")
         return value
 
-    @validator("opening_hours")
+    @field_validator("opening_hours")
+    @classmethod
     def _some_hours(cls, value: dict[str, Span]) -> dict[str, Span]:
         if not value:
             raise ValueError("must name at least one day")
-        return value
-
-    @validator("origins", each_item=True)
-    def _web_origin(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", value):
-            raise ValueError("must be like https://www.clinic.example, without a path")
         return value
 
     @property
@@ -197,9 +215,12 @@ def load(path: Path) -> Clinic:
     if not isinstance(content, dict):
         raise ClinicError(f"{path} must hold names and values such as `name: My Clinic`.")
     try:
-        return Clinic(**content)
+        return Clinic.model_validate(content)
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        faults = [
+            f"  {'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        ]
         raise ClinicError("\n".join([f"{path.name} has values that cannot be used:", *faults])) from error
 
 

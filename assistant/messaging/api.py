@@ -1,6 +1,5 @@
 """Calls to the platforms' own APIs: time-outs, and what a failed call means for the next try."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -77,7 +76,7 @@ class Api:
             async with self._open().post(self._url + path, **content) as response:
                 answer = await _json(response)
                 status, wait = response.status, response.headers.get("Retry-After", "")
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             # Neither the exception's own text, which holds the address and so perhaps a token, nor its chain.
             raise TryAgain(type(error).__name__) from None
         if status == _TOO_MANY or status >= 500:

@@ -470,5 +470,5 @@ def _first(connection: sa.engine.Connection, conversation: str) -> sa.engine.Row
 
 def _insert_new(connection: sa.engine.Connection, table: sa.Table, **values: Any) -> bool:
     """Insert a row unless there is one with its key; return whether there was none."""
-    insert = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[connection.dialect.name]
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     return bool(connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount)

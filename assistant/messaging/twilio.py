@@ -89,7 +89,7 @@ class TwilioChannel(MessagingChannel):
         if not _MESSAGE_ID.fullmatch(form.get("MessageSid", "")):
             raise ValueError("a message without an id")
         channel = WHATSAPP if sender["whatsapp"] else SMS
-        text = form.get("ButtonText") or form.get("Body", "")
+        text = form.get("ButtonText") or form.get("Body") or ""
         # Twilio names the meaning itself where it is set up to, and answers such words in every case.
         meaning = form.get("OptOutType") or (keyword(text) if channel == SMS else None)
         if meaning == "HELP":

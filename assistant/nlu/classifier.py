@@ -101,7 +101,8 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         self._ngrams.fit(texts)
         self._words.fit(texts)
         intents = [example.get(INTENT) for example in examples]
-        self._intents, classes = np.unique(intents, return_inverse=True)
+        found, classes = np.unique(intents, return_inverse=True)
+        self._intents = found.tolist()
         self._examples = _without_doubts(zip(map(_words, texts), classes.tolist(), strict=True))
         self._model = fit(
             np.concatenate([_vector(example) for example in examples]),

@@ -120,7 +120,9 @@ class RedisLocks:
         with suppress(LockError):
             await lock.release()
         async with self._redis.pipeline() as commands:
-            await commands.lrem(line, 0, place).delete(line + place).execute()
+            commands.lrem(line, 0, place)
+            commands.delete(line + place)
+            await commands.execute()
 
 
 async def _undisturbed(command: Coroutine[Any, Any, Result]) -> Result:

@@ -85,7 +85,7 @@ def _has_model(app: Sanic) -> bool:
 async def _store_answers(app: Sanic) -> bool:
     try:
         await asyncio.wait_for(conversation_store(app.ctx.agent).retrieve("status:ready"), _SECONDS)
-    except (asyncio.TimeoutError, StoreUnavailable):
+    except (TimeoutError, StoreUnavailable):
         return False
     return True
 
@@ -98,5 +98,5 @@ async def _actions_answer() -> bool:
             session.get(address) as answer,
         ):
             return answer.status == 200
-    except (aiohttp.ClientError, asyncio.TimeoutError, ValueError):
+    except (TimeoutError, aiohttp.ClientError, ValueError):
         return False

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jinja2
 from sanic import Blueprint, Request
+from sanic.request import RequestParameters
 from sanic.response import HTTPResponse, html, redirect, text
 
 from booking.store import Booking, Bookings, StorageError, UnknownReference
@@ -128,7 +129,7 @@ def blueprint(bookings_factory: Callable[[], Bookings], clinic: Clinic) -> Bluep
 
     @desk.post("/done")
     async def done(request: Request) -> HTTPResponse:
-        form = request.form or {}
+        form = request.form or RequestParameters()
         reference = str(form.get("reference") or "")
         if not hmac.compare_digest(str(form.get("token") or "").encode(), _form_token(reference).encode()):
             return text("Please go back, reload the page and try again.", 403, _HEADERS)

@@ -309,7 +309,7 @@ def move(text: str, current: Preference, clinic: Clinic, now: datetime.datetime)
         days = [piece.words for piece in before if piece.kind in _DAY_KINDS]
         hours = [piece.words for piece in found]
     settled = parse_time(" ".join([day.isoformat() if day else " ".join(days), *hours]), clinic, now)
-    return settled.copy(update={"words": " ".join([in_words(day), *hours])}) if day else settled
+    return settled.model_copy(update={"words": " ".join([in_words(day), *hours])}) if day else settled
 
 
 def _counted_from(day: datetime.date | None, found: list[Piece], today: datetime.date) -> datetime.date | None:
@@ -504,7 +504,7 @@ def _in_hours(words: str, now: datetime.datetime) -> datetime.datetime:
     if "minute" in words:
         amount = datetime.timedelta(minutes=_number(words))
     # Counted in UTC: local time repeats or skips an hour when the clocks change.
-    return (now.astimezone(datetime.timezone.utc) + amount).astimezone(now.tzinfo)
+    return (now.astimezone(datetime.UTC) + amount).astimezone(now.tzinfo)
 
 
 def _stretch(kind: str, words: str, clinic: Clinic, now: datetime.datetime) -> tuple[datetime.date, datetime.date]:
@@ -667,7 +667,7 @@ def _span(days: list[datetime.date], wish: _Wish, clinic: Clinic) -> Span:
     if not spans and wish.weekdays:
         spans = [span for day, span in clinic.opening_hours.items() if WEEKDAYS.index(day) in wish.weekdays]
     spans = spans or list(clinic.opening_hours.values())
-    return Span.construct(opens=min(span.opens for span in spans), closes=max(span.closes for span in spans))
+    return Span.model_construct(opens=min(span.opens for span in spans), closes=max(span.closes for span in spans))
 
 
 def _check_hours(
@@ -729,7 +729,7 @@ def _hint(windows: list[tuple[datetime.time, datetime.time]]) -> str | None:
 def _at(day: datetime.date, time: datetime.time, clinic: Clinic) -> datetime.datetime:
     """Return a local time as a moment that exists: one in the gap of a clock change moves past it."""
     moment = datetime.datetime.combine(day, time, tzinfo=clinic.zone)
-    return moment.astimezone(datetime.timezone.utc).astimezone(clinic.zone)
+    return moment.astimezone(datetime.UTC).astimezone(clinic.zone)
 
 
 def _openings(clinic: Clinic, now: datetime.datetime, day: datetime.date | None = None) -> dict[str, str]:

@@ -167,7 +167,7 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
     """Make a certificate for 127.0.0.1; return the file that makes it trusted, and the server's side of it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    today = datetime.datetime.now(datetime.timezone.utc)
+    today = datetime.datetime.now(datetime.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -36,7 +36,7 @@ def test_the_example_is_valid() -> None:
 @pytest.mark.parametrize("name", sorted({*CONTENT} - {"holidays", "delivery", "origins"}))
 def test_a_missing_value_is_named(tmp_path: Path, name: str) -> None:
     content = {key: value for key, value in CONTENT.items() if key != name}
-    with pytest.raises(ClinicError, match=rf"\n  {name}: field required"):
+    with pytest.raises(ClinicError, match=rf"\n  {name}: Field required"):
         load(written(tmp_path, content))
 
 
@@ -170,7 +170,7 @@ def test_the_next_opening_passes_over_closed_days(when: str, opening: str) -> No
 )
 def test_it_opens_by_the_wall_clock_on_the_days_it_is_changed(when: str, opening: str) -> None:
     clinic = a_clinic(opening_hours={"sunday": "07:00-12:00"})
-    assert clinic.next_opening(moment(when)).astimezone(datetime.timezone.utc) == moment(opening)
+    assert clinic.next_opening(moment(when)).astimezone(datetime.UTC) == moment(opening)
     assert clinic.is_open(moment(opening))
     assert not clinic.is_open(moment(opening) - datetime.timedelta(minutes=1))
 

@@ -98,7 +98,7 @@ def test_the_mail_says_all_that_the_front_desk_needs(
     [attached] = mail.iter_attachments()
     assert (attached.get_content_type(), attached.get_filename()) == ("text/calendar", f"{shown}.ics")
     [event] = icalendar.Calendar.from_ical(attached.get_content()).walk("VEVENT")
-    assert event.decoded("dtstart") == datetime.datetime(2026, 12, 3, 22, 30, tzinfo=datetime.timezone.utc)
+    assert event.decoded("dtstart") == datetime.datetime(2026, 12, 3, 22, 30, tzinfo=datetime.UTC)
     assert f"<{event['uid']}>" == mail["Message-ID"]
     assert event["status"] == "TENTATIVE"
 
@@ -114,7 +114,7 @@ def test_a_rough_time_makes_no_calendar_entry(bookings: Bookings, clock: Clock) 
 
 def test_no_value_can_become_a_header_or_markup(bookings: Bookings, clock: Clock) -> None:
     hostile = "<script>alert(1)</script>\r\nBcc: all@evil.example"
-    bookings.add(a_request(time="12/3 at 2:30pm").copy(update={"name": hostile, "reason": hostile}), "one")
+    bookings.add(a_request(time="12/3 at 2:30pm").model_copy(update={"name": hostile, "reason": hostile}), "one")
     parcel = bookings.claim(["email"], delivery.LEASE)
     assert parcel
     message = compose(parcel, CLINIC, "assistant@clinic.example")
@@ -360,7 +360,7 @@ def test_without_a_server_requests_are_kept_and_it_is_said_once(
 
 def test_only_the_ways_that_the_clinic_wants_are_used(clock: Clock, receivers: tuple[MailServer, WebReceiver]) -> None:
     mails, posts = receivers
-    clinic = CLINIC.copy(update={"delivery": ["webhook"]})
+    clinic = CLINIC.model_copy(update={"delivery": ["webhook"]})
     made = senders_of(clinic, {**mails.environment(), **posts.environment()}, clock)
     assert [sender.kind for sender in made] == ["webhook"]
 
@@ -438,7 +438,7 @@ def test_the_worker_waits_for_a_database_that_is_away(bookings: Bookings, clock:
 @pytest.fixture
 def environment(url: str, tmp_path: Path) -> dict[str, str]:
     """What a worker process needs beside its receivers."""
-    content = json.loads(CLINIC.json())
+    content = json.loads(CLINIC.model_dump_json())
     content["opening_hours"] = {
         day: f"{span['opens'][:5]}-{span['closes'][:5]}" for day, span in content["opening_hours"].items()
     }

@@ -27,7 +27,7 @@ from clinic.articles import the_library
 from clinic.profile import WEEKDAYS, Clinic
 from tests.support.samples import CLINIC, NOW
 
-BERLIN = CLINIC.copy(update={"region": "DE", "time_zone": "Europe/Berlin"})
+BERLIN = CLINIC.model_copy(update={"region": "DE", "time_zone": "Europe/Berlin"})
 DAY = datetime.timedelta(days=1)
 
 
@@ -391,11 +391,11 @@ def test_what_is_over_today_is_past() -> None:
 @pytest.mark.parametrize("day", ["2026-03-07", "2026-03-08", "2026-11-01", "2026-10-31", "2026-12-31", "2028-02-28"])
 @pytest.mark.parametrize("time", ["00:00", "00:30", "01:30", "12:00", "23:30", "23:59:59"])
 def test_tomorrow_is_the_next_day_in_the_clinics_zone(day: str, time: str) -> None:
-    always = CLINIC.copy(
+    always = CLINIC.model_copy(
         update={"opening_hours": dict.fromkeys(WEEKDAYS, CLINIC.opening_hours["monday"]), "holidays": []}
     )
     local = datetime.datetime.fromisoformat(f"{day} {time}").replace(tzinfo=always.zone)
-    for now in (local, local.astimezone(datetime.timezone.utc)):
+    for now in (local, local.astimezone(datetime.UTC)):
         read = parse_time("tomorrow at 9am", always, now)
         assert read.day == local.date() + DAY
         assert read.start
@@ -403,8 +403,10 @@ def test_tomorrow_is_the_next_day_in_the_clinics_zone(day: str, time: str) -> No
 
 
 def test_an_hour_that_the_clocks_skip_is_moved_to_one_that_exists() -> None:
-    night = CLINIC.copy(
-        update={"opening_hours": {"sunday": CLINIC.opening_hours["monday"].copy(update={"opens": datetime.time(0)})}}
+    night = CLINIC.model_copy(
+        update={
+            "opening_hours": {"sunday": CLINIC.opening_hours["monday"].model_copy(update={"opens": datetime.time(0)})}
+        }
     )
     now = datetime.datetime(2026, 3, 7, 12, tzinfo=night.zone)
     read = parse_time("tomorrow at 2:30am", night, now)
@@ -413,13 +415,13 @@ def test_an_hour_that_the_clocks_skip_is_moved_to_one_that_exists() -> None:
 
 
 def test_in_two_hours_counts_real_hours_across_the_change() -> None:
-    night = CLINIC.copy(
-        update={"opening_hours": {"sunday": CLINIC.opening_hours["monday"].copy(update={"opens": datetime.time(0)})}}
+    night = CLINIC.model_copy(
+        update={
+            "opening_hours": {"sunday": CLINIC.opening_hours["monday"].model_copy(update={"opens": datetime.time(0)})}
+        }
     )
     now = datetime.datetime(2026, 3, 8, 1, 30, tzinfo=night.zone)
-    assert parse_time("in 2 hours", night, now).start == now.astimezone(datetime.timezone.utc) + datetime.timedelta(
-        hours=2
-    )
+    assert parse_time("in 2 hours", night, now).start == now.astimezone(datetime.UTC) + datetime.timedelta(hours=2)
 
 
 def test_dates_are_read_in_the_order_of_the_clinics_country() -> None:
@@ -431,7 +433,7 @@ def test_dates_are_read_in_the_order_of_the_clinics_country() -> None:
 @given(st.datetimes(datetime.datetime(2024, 1, 1), datetime.datetime(2034, 1, 1)), st.sampled_from(WEEKDAYS))
 def test_a_weekday_is_the_next_one_of_that_name(moment: datetime.datetime, weekday: str) -> None:
     now = moment.replace(tzinfo=CLINIC.zone)
-    always = CLINIC.copy(
+    always = CLINIC.model_copy(
         update={"opening_hours": dict.fromkeys(WEEKDAYS, CLINIC.opening_hours["monday"]), "holidays": []}
     )
     day = parse_time(weekday, always, now).day
@@ -558,7 +560,7 @@ def _is_possible_or_refused(text: str, now: datetime.datetime) -> None:
         assert read.start >= now - datetime.timedelta(minutes=1)
         assert CLINIC.is_open(read.start)
         assert read.start.astimezone(CLINIC.zone).date() == read.day
-    assert Preference(**json.loads(read.json())) == read, "a slot holds it as JSON"
+    assert Preference(**json.loads(read.model_dump_json())) == read, "a slot holds it as JSON"
 
 
 def test_a_wish_that_has_been_overtaken_is_noticed() -> None:
@@ -567,7 +569,7 @@ def test_a_wish_that_has_been_overtaken_is_noticed() -> None:
     assert reason(recheck, read, CLINIC, NOW + DAY + datetime.timedelta(hours=6)) == "time_past"
     assert reason(recheck, parse_time("tomorrow", CLINIC, NOW), CLINIC, NOW + 2 * DAY) == "time_past"
     recheck(parse_time("asap", CLINIC, NOW), CLINIC, NOW + 300 * DAY)
-    shut = CLINIC.copy(update={"holidays": [datetime.date(2026, 11, 25)]})
+    shut = CLINIC.model_copy(update={"holidays": [datetime.date(2026, 11, 25)]})
     assert reason(recheck, read, shut, NOW) == "time_holiday"
 
 
@@ -874,4 +876,4 @@ def test_a_fault_never_shows_what_was_typed() -> None:
 def test_start_in_words() -> None:
     start = parse_time("12/3 at 2:30pm", CLINIC, NOW).start
     assert start
-    assert times.start_in_words(start.astimezone(datetime.timezone.utc), CLINIC) == "Thursday, December 3, 2:30 pm"
+    assert times.start_in_words(start.astimezone(datetime.UTC), CLINIC) == "Thursday, December 3, 2:30 pm"

@@ -90,7 +90,7 @@ def test_show_done_and_retry_take_a_reference_as_it_is_said(desk: Bookings, caps
 
 def test_the_spreadsheet_can_run_no_formula(desk: Bookings, capsys: pytest.CaptureFixture[str]) -> None:
     for index, name in enumerate(("=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\tx", 'quo"te, comma\nline')):
-        desk.add(a_request().copy(update={"name": name}), str(index))
+        desk.add(a_request().model_copy(update={"name": name}), str(index))
     code, out, _ = run(capsys, "export", "--csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 0
@@ -143,7 +143,7 @@ def test_wrong_uses_end_with_a_sentence(
 
 
 def test_nothing_in_a_table_moves_the_terminals_cursor(desk: Bookings, capsys: pytest.CaptureFixture[str]) -> None:
-    reference, _ = desk.add(a_request().copy(update={"name": "Ana\x1b[2J\u202e"}), "one")
+    reference, _ = desk.add(a_request().model_copy(update={"name": "Ana\x1b[2J\u202e"}), "one")
     for arguments in (("list",), ("show", reference)):
         out = run(capsys, *arguments)[1]
         assert "\x1b" not in out
@@ -163,7 +163,7 @@ class Elements(HTMLParser):
 
 
 def test_the_page_is_plain_and_safe(bookings: Bookings) -> None:
-    bookings.add(a_request(time="12/3 at 2:30pm").copy(update={"name": HOSTILE, "reason": HOSTILE}), "one")
+    bookings.add(a_request(time="12/3 at 2:30pm").model_copy(update={"name": HOSTILE, "reason": HOSTILE}), "one")
     bookings.add(a_request(contact="ana+a&b@x.com", urgent=True), "two")
     text = page(bookings.list(), CLINIC, lambda reference: f"token of {reference}")
     elements = Elements(text).found

@@ -87,7 +87,7 @@ async def test_the_request_holds_the_number_in_clear(bookings: Bookings) -> None
     ready = tracker(
         booking_name="Ana Ruiz",
         booking_contact=(await slots_after(tracker("yes", "affirm")))["booking_contact"],
-        booking_time={**parse_time("tuesday morning", CLINIC, NOW).dict(), "words": "tuesday morning"},
+        booking_time={**parse_time("tuesday morning", CLINIC, NOW).model_dump(), "words": "tuesday morning"},
         booking_intention="1",
         booking_status="ready",
     )
@@ -97,11 +97,11 @@ async def test_the_request_holds_the_number_in_clear(bookings: Bookings) -> None
 
 
 async def test_a_number_that_cannot_be_read_any_more_is_asked_again(bookings: Bookings) -> None:
-    sealed = own_number(seal(NUMBER, CONTACT)).copy(update={"value": "gAAAA"})
+    sealed = own_number(seal(NUMBER, CONTACT)).model_copy(update={"value": "gAAAA"})
     lost = tracker(
         booking_name="Ana Ruiz",
-        booking_contact=sealed.dict(),
-        booking_time={**parse_time("tuesday morning", CLINIC, NOW).dict(), "words": "tuesday morning"},
+        booking_contact=sealed.model_dump(),
+        booking_time={**parse_time("tuesday morning", CLINIC, NOW).model_dump(), "words": "tuesday morning"},
         booking_intention="1",
         booking_status="ready",
     )

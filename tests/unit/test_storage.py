@@ -314,7 +314,7 @@ def test_a_database_that_comes_back_is_used_again(tmp_path: Path) -> None:
 
 
 def test_values_that_no_database_takes_are_a_storage_fault(bookings: Bookings) -> None:
-    request = a_request().copy(update={"conversation": "nul\0 and \ud800"})
+    request = a_request().model_copy(update={"conversation": "nul\0 and \ud800"})
     with pytest.raises(StorageError):
         bookings.add(request, "one")
 
