@@ -20,10 +20,11 @@ from booking.reading.corrections import correct, correct_reason
 from booking.reading.details import FIELDS, Details, extract, parse_patient, parse_reason
 from booking.reading.names import is_written_as_name, parse_name
 from booking.reading.text import DetailError, is_question
-from booking.store import Bookings, Request, StorageError, open_bookings, show_reference, utc_now
+from booking.store import Bookings, Request, open_bookings, show_reference, utc_now
 from booking.when.times import Preference, in_words, parse_time, recheck
 from clinic.profile import Clinic, the_clinic
 from clinic.profile import clock as hour_in_words
+from service.database import StoreUnavailable
 
 FORM = "booking_form"
 SLOTS = ("booking_name", "booking_contact", "booking_time", "booking_patient", "booking_reason", "booking_confirmation")
@@ -408,7 +409,7 @@ class HandOffBooking(Action):
             return [*(SlotSet(name) for name in faulty), SlotSet("booking_status"), FollowupAction(FORM)]
         try:
             reference, is_new = await asyncio.to_thread(self._bookings.add, request, intention)
-        except StorageError:
+        except StoreUnavailable:
             BOOKINGS.labels("failed").inc()
             dispatcher.utter_message(response="utter_booking_failed")
             return [SlotSet("booking_status", "failed"), SlotSet(_CONFIRMATION)]
@@ -445,7 +446,7 @@ class DeleteMyData(Action):
             return []
         try:
             _, kept = await asyncio.to_thread(self._bookings.forget_conversation, tracker.sender_id)
-        except StorageError:
+        except StoreUnavailable:
             dispatcher.utter_message(response="utter_apology")
             return []
         dispatcher.utter_message(response="utter_data_deleted_but_kept" if kept else "utter_data_deleted")

@@ -17,9 +17,10 @@ from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse, json
 
 from booking.metrics import ACTION_FAILURES, Backlog
-from booking.store import Bookings, StorageError, open_bookings
+from booking.store import Bookings, open_bookings
 from clinic.profile import ClinicError, the_clinic
 from service import logs
+from service.database import StoreUnavailable
 from service.health import exposition
 from service.secrets import secret
 from service.startup import StartError, check_port
@@ -87,7 +88,7 @@ def build(token: str, bookings: Bookings) -> Sanic:
 async def _ready(bookings: Bookings) -> HTTPResponse:
     try:
         await asyncio.wait_for(asyncio.to_thread(bookings.ping), _SECONDS_TO_BE_READY)
-    except (TimeoutError, StorageError) as error:
+    except (TimeoutError, StoreUnavailable) as error:
         logger.warning("not ready: the database is away (%s)", type(error).__name__)
         return json({"status": "not ready", "parts": {"bookings": "away"}}, 503)
     return json({"status": "ready", "parts": {"bookings": "ok"}})

@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 
 import pluggy
-import sqlalchemy as sa
 from rasa.core.utils import AvailableEndpoints
 from rasa.shared.constants import DEFAULT_MODELS_PATH
 
 from assistant.rasa import tuning
 from service import logs
-from service.database import create_engine, database_url
+from service.database import Database, StoreUnavailable, database_url
 from service.startup import MODEL, StartError, check_model, check_port, check_sharing
 
 _hook = pluggy.HookimplMarker("rasa")
@@ -48,11 +47,11 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _check_store() -> None:
+    database = Database(database_url("conversations"))
     try:
-        engine = create_engine(database_url())
-        with engine.connect():
+        with database.reading():
             pass
-        engine.dispose()
-    except sa.exc.SQLAlchemyError as error:
-        kind = type(getattr(error, "orig", None) or error).__name__
-        raise StartError(f"The conversation store cannot be reached ({kind}): check DATABASE_URL.") from error
+    except StoreUnavailable as error:
+        raise StartError(f"The conversation store cannot be reached ({error}): check DATABASE_URL.") from error
+    finally:
+        database.close()

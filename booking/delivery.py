@@ -19,10 +19,11 @@ from types import FrameType
 
 from booking.metrics import DELIVERIES
 from booking.status import serve_status
-from booking.store import Bookings, Clock, Kind, Parcel, StorageError, open_bookings, utc_now
+from booking.store import Bookings, Clock, Kind, Parcel, open_bookings, utc_now
 from booking.transports import Mailer, Sender, SendError, SettingError, Webhook
 from clinic.profile import Clinic, ClinicError, the_clinic
 from service import logs
+from service.database import StoreUnavailable
 from service.startup import StartError
 
 # A lease outlives every send, so no other worker can take a message that is still on its way.
@@ -74,7 +75,7 @@ class Worker:
         """Deliver one message, or try to; return whether one was due.
 
         Raises:
-            StorageError: the database cannot be reached. What was sent and could not be noted is sent again later.
+            StoreUnavailable: the database cannot be reached. What was sent and could not be noted is sent again later.
         """
         parcel = self._bookings.claim(tuple(self._senders), LEASE) if self._senders else None
         if parcel is None:
@@ -100,7 +101,7 @@ class Worker:
         """Erase requests older than the clinic keeps them, at most once an hour.
 
         Raises:
-            StorageError: the database cannot be reached.
+            StoreUnavailable: the database cannot be reached.
         """
         now = self._clock()
         if self._swept and now - self._swept < _SWEEP_EVERY:
@@ -118,7 +119,7 @@ class Worker:
                 self.sweep()
                 busy = self.step()
                 idle = _IDLE_SECONDS
-            except StorageError as error:
+            except StoreUnavailable as error:
                 if once:
                     raise
                 logger.warning("the database is away (%s), waiting", error)
@@ -216,7 +217,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
     except (ClinicError, SettingError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except StorageError as error:
+    except StoreUnavailable as error:
         sys.stderr.write(f"The database cannot be reached ({error}): check DATABASE_URL.\n")
         return 1
     return 0

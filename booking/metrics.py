@@ -7,7 +7,8 @@ from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from booking.store import Bookings, Clock, StorageError, utc_now
+from booking.store import Bookings, Clock, utc_now
+from service.database import StoreUnavailable
 
 BOOKINGS = Counter(
     "assistant_bookings_total", "Requests handed off: new, repeated (sent twice) or failed.", ["outcome"]
@@ -34,7 +35,7 @@ class Backlog(Collector):
         reached, waiting, oldest = self._families()
         try:
             found = self._bookings.backlog()
-        except StorageError:
+        except StoreUnavailable:
             reached.add_metric([], 0)
             return [reached]
         reached.add_metric([], 1)

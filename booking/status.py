@@ -11,7 +11,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import REGISTRY, make_wsgi_app
 
 from booking.metrics import Backlog
-from booking.store import Bookings, StorageError
+from booking.store import Bookings
+from service.database import StoreUnavailable
 from service.health import REFUSAL, may_read
 from service.startup import StartError, check_port
 
@@ -68,6 +69,6 @@ def _application(bookings: Bookings) -> Callable[..., Iterable[bytes]]:
 def _ready(bookings: Bookings) -> tuple[str, dict[str, Any]]:
     try:
         bookings.ping()
-    except StorageError:
+    except StoreUnavailable:
         return "503 Service Unavailable", {"status": "not ready", "parts": {"bookings": "away"}}
     return "200 OK", {"status": "ready", "parts": {"bookings": "ok"}}

@@ -4,15 +4,13 @@
 """
 
 import datetime
-import fcntl
 import logging
-import os
 import secrets
 import sys
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,33 +18,27 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from pydantic import BaseModel, Field
-from sqlalchemy.engine import Connection, Engine, RowMapping
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.exc import IntegrityError
 
 from booking.reading.contacts import LONGEST_CONTACT, Contact
 from booking.reading.details import LONGEST_REASON, Patient
 from booking.reading.names import LONGEST_NAME
 from booking.when.times import LONGEST_TIME, Preference
-from clinic.profile import ROOT, Clinic
+from clinic.profile import Clinic
+from service.database import Database, StoreUnavailable, database_url, lock_schema
 
 Kind = Literal["email", "webhook"]
 Clock = Callable[[], datetime.datetime]
-DEFAULT_URL = f"sqlite:///{ROOT / 'var' / 'bookings.db'}"
 # No letter that is taken for a figure or another letter, read or heard, and no vowel that could make a word.
 ALPHABET = "CDFGHJKMPRTWXY34679"
 _REFERENCE_LENGTH = 6
 _REFERENCE_TRIES = 20
 _LONGEST_KEY = 255
 # Below the ten seconds that a process has to end, since no signal is heard while a database is waited for.
-_BUSY_SECONDS = 8
-# Any number will do, as long as nothing else in the database takes the same one.
-_MIGRATION_LOCK = 7_360_311
+_SECONDS_TO_WAIT = 8
 
 logger = logging.getLogger(__name__)
-
-
-class StorageError(Exception):
-    """The database cannot be reached or written. Its message names the kind of fault, never a value."""
 
 
 class UnknownReference(LookupError):
@@ -199,43 +191,34 @@ def utc_now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def database_url() -> str:
-    """Return DATABASE_URL, or the SQLite file `var/bookings.db` when it is not set."""
-    url = os.environ.get("DATABASE_URL") or DEFAULT_URL
-    return f"postgresql://{url.removeprefix('postgres://')}" if url.startswith("postgres://") else url
-
-
 def open_bookings(clinic: Clinic, clock: Clock = utc_now) -> "Bookings":
     """Return the clinic's bookings in the database that the environment names; nothing is connected yet."""
-    return Bookings(database_url(), clinic.delivery, clinic.email.rpartition("@")[2], clock)
+    return Bookings(database_url("bookings"), clinic.delivery, clinic.email.rpartition("@")[2], clock)
 
 
-def migrate(url: str) -> None:
+def migrate(database: Database) -> None:
     """Create the tables or bring them up to date; safe to repeat, and from several processes at once.
 
     Raises:
-        StorageError: the database cannot be reached or changed.
+        StoreUnavailable: the database cannot be reached or changed.
     """
-    engine = _engine(url)
-    try:
-        with _told():
-            _make_file(engine)
-        with _told(), _write(engine) as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            config = Config()
-            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    finally:
-        engine.dispose()
+    with database.writing() as connection:
+        lock_schema(connection)
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _open_database(url: str) -> Database:
+    return Database(url, _SECONDS_TO_WAIT, is_durable=True)
 
 
 class Bookings:
     """The store of booking requests; its methods may be called from any thread.
 
     The tables are created, or brought up to date, before the first use.
-    Every method raises StorageError when the database cannot be reached or written.
+    Every method raises StoreUnavailable when the database cannot be reached or written.
     """
 
     def __init__(
@@ -255,18 +238,17 @@ class Bookings:
             clock: gives the present moment, aware.
             references: makes references of six letters and figures.
         """
-        self._url = url
         self._delivery = tuple(dict.fromkeys(delivery))
         self._mail_domain = mail_domain
         self._clock = clock
         self._references = references
-        self._engine = _engine(url)
+        self._database = _open_database(url)
         self._ready = False
         self._preparing = threading.Lock()
 
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""
-        self._engine.dispose()
+        self._database.close()
 
     def ping(self) -> None:
         """Check that the requests can be read."""
@@ -297,7 +279,7 @@ class Bookings:
             except _Taken:
                 # Either another process wrote this intention first, or the reference is in use: the next round tells.
                 continue
-        raise StorageError("no free reference found")
+        raise StoreUnavailable("no free reference found")
 
     def list(self, status: Literal["new", "done"] | None = None, limit: int | None = None) -> list[Booking]:
         """Return the requests, oldest first; with `limit`, the newest that many."""
@@ -519,13 +501,13 @@ class Bookings:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         self._prepare()
-        with _told(), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         self._prepare()
-        with _told(), _write(self._engine) as connection:
+        with self._database.writing() as connection:
             yield connection
 
     def _prepare(self) -> None:
@@ -533,7 +515,7 @@ class Bookings:
             return
         with self._preparing:
             if not self._ready:
-                migrate(self._url)
+                migrate(self._database)
                 self._ready = True
 
 
@@ -573,76 +555,11 @@ def _bookings(connection: Connection, rows: Sequence[RowMapping]) -> list[Bookin
     ]
 
 
-def _engine(url: str) -> Engine:
-    """Return an engine that waits for a busy database, notices a lost one, and shows no value in any message."""
-    parsed = sa.engine.make_url(url)
-    options: dict[str, Any] = {"future": True, "hide_parameters": True, "pool_pre_ping": True}
-    if parsed.get_backend_name() == "postgresql":
-        waits = f"-c statement_timeout={_BUSY_SECONDS}s -c lock_timeout={_BUSY_SECONDS}s -c timezone=utc"
-        arguments = {"connect_timeout": 5, "options": waits}
-        return sa.create_engine(parsed, pool_size=5, max_overflow=5, connect_args=arguments, **options)
-    arguments = {"check_same_thread": False, "timeout": _BUSY_SECONDS}
-    engine = sa.create_engine(parsed, poolclass=sa.pool.QueuePool, connect_args=arguments, **options)
-    sa.event.listen(engine, "connect", _set_up_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
-    sa.event.listen(engine, "handle_error", _open_anew)
-    return engine
-
-
-def _open_anew(fault: sa.engine.ExceptionContext) -> None:
-    """Open the connections anew once the file turns out to be read-only: as long as one is open, SQLite stays so."""
-    if fault.engine and "readonly" in str(fault.original_exception):
-        fault.is_disconnect = True
-        fault.engine.dispose()
-
-
-def _set_up_sqlite(connection: Any, _: Any) -> None:
-    # The driver opens no transactions of its own: those begin by reading, and may fail when they come to write.
-    connection.isolation_level = None
-    for setting in (f"busy_timeout = {_BUSY_SECONDS * 1000}", "foreign_keys = ON", "synchronous = FULL"):
-        connection.execute(f"PRAGMA {setting}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def _write(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that writes, and commit it at the end."""
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        yield connection
-
-
-def _make_file(engine: Engine) -> None:
-    """Make the file of an SQLite database, readable by its owner alone, in which readers and a writer go on at once."""
-    if engine.dialect.name != "sqlite":
-        return
-    path = Path(engine.url.database or "")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    # Two processes that turn the same new file to WAL at once do not wait for each other: one would fail.
-    with path.with_name(f"{path.name}.lock").open("w") as lock, closing(engine.raw_connection()) as connection:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        connection.cursor().execute("PRAGMA journal_mode = WAL")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn a fault of the database into a StorageError that shows no value of any row."""
-    try:
-        yield
-    except (SQLAlchemyError, OSError, ValueError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise StorageError(type(cause).__name__) from None
-
-
 def main() -> int:
     """Bring the tables of the database up to date; return the exit code."""
     try:
-        migrate(database_url())
-    except StorageError as error:
+        migrate(_open_database(database_url("bookings")))
+    except StoreUnavailable as error:
         sys.stderr.write(f"The database cannot be reached or changed ({error}): check DATABASE_URL.\n")
         return 1
     return 0

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-_OWN = frozenset({"assistant", "actions"})
+_OWN = frozenset({"actions", "assistant", "booking", "clinic", "service"})
 _EXTRA = ("channel", "outcome", "seconds")
 _FRAMES_SHOWN = 3
 

@@ -29,7 +29,7 @@ from assistant.messaging.api import Refused, TryAgain, Unwanted
 from assistant.messaging.rendering import Outgoing, Style, outgoing
 from assistant.metrics import SEND_FAILURES
 from clinic.profile import the_clinic
-from service.database import Database, StoreUnavailable, create_all
+from service.database import Database, StoreUnavailable, create_all, database_url
 from service.sealing import CONTACT, INBOX, Unreadable, seal, unseal
 
 logger = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ class Inbox:
                 agent = getattr(app.ctx, "agent", None)
                 return agent is not None and agent.is_ready()
 
-            app.ctx.inbox = cls(Database(), Gate.of(app), is_ready)
+            app.ctx.inbox = cls(Database(database_url("conversations")), Gate.of(app), is_ready)
         return app.ctx.inbox
 
     async def start(self, channels: Sequence[str], connector: Connector) -> None:
@@ -256,7 +256,7 @@ class Inbox:
                     await self._database.transact(self._sweep)
                     self._swept_at = self._clock()
                 is_away = False
-            except (Exception, StoreUnavailable) as error:
+            except Exception as error:
                 if not is_away:
                     logger.error("The inbox cannot be read: %s.", type(error).__name__)
                 is_away = True
@@ -295,11 +295,13 @@ class Inbox:
         pause = 0.0
         try:
             while not (pause or self._is_stopping):
-                row = await self._database.transact(lambda connection: _first(connection, conversation))
+                row = await self._database.read(lambda connection: _first(connection, conversation))
                 if row is None:
                     break
                 try:
                     pause = await self._answer(row)
+                except StoreUnavailable:
+                    raise
                 except Exception as error:
                     # Whatever one message does to the code that answers it, those after it must be answered.
                     self._failed(row.channel, type(error).__name__)
@@ -356,6 +358,8 @@ class Inbox:
                 if isinstance(fault, Unwanted):
                     await self._silence(message.conversation)
                 break
+            except StoreUnavailable:
+                raise
             except Exception as error:
                 self._failed(message.channel, type(error).__name__)
                 break
@@ -398,7 +402,7 @@ class Inbox:
 
     async def _is_silenced(self, conversation: str) -> bool:
         query = sa.select(_people.c.is_silenced).where(_people.c.conversation == conversation)
-        return bool(await self._database.transact(lambda connection: connection.execute(query).scalar()))
+        return bool(await self._database.read(lambda connection: connection.execute(query).scalar()))
 
     async def _silence(self, conversation: str) -> None:
         statement = sa.update(_people).where(_people.c.conversation == conversation).values(is_silenced=True)

@@ -28,7 +28,7 @@ from rasa.shared.exceptions import RasaException
 from rasa.shared.utils.common import all_subclasses
 
 from assistant.rasa.conversation import Conversation, common
-from service.database import Database, StoreUnavailable, create_all
+from service.database import Database, StoreUnavailable, create_all, database_url
 
 logger = logging.getLogger(__name__)
 
@@ -121,14 +121,12 @@ class ConversationStore(TrackerStore):
         self._clock = clock
         # Those that were left longest ago come first.
         self._at_hand: dict[str, _Read] = {}
-        self._database = Database(kwargs.get("url"))
+        self._database = Database(kwargs.get("url") or database_url("conversations"))
         try:
-            with self._database.engine.begin() as connection:
+            with self._database.writing() as connection:
                 create_all(_metadata, connection)
-        except sa.exc.SQLAlchemyError as error:
-            raise RasaException(
-                f"The conversation store cannot be reached at start: {error.__class__.__name__}."
-            ) from error
+        except StoreUnavailable as error:
+            raise RasaException(f"The conversation store cannot be reached at start: {error}.") from error
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
         return (await self._load(sender_id)).tracker
@@ -182,7 +180,7 @@ class ConversationStore(TrackerStore):
         _read.set(None)
 
     async def keys(self) -> Iterable[str]:
-        return await self._database.transact(
+        return await self._database.read(
             lambda connection: connection.execute(sa.select(conversations.c.id)).scalars().all()
         )
 
@@ -191,7 +189,7 @@ class ConversationStore(TrackerStore):
         if read and _reads_once.get() and read.conversation == sender_id and read.is_as_it_was():
             return read
         of = {"of": sender_id}
-        stored = await self._database.transact(lambda connection: connection.execute(_SELECT_CONVERSATION, of).first())
+        stored = await self._database.read(lambda connection: connection.execute(_SELECT_CONVERSATION, of).first())
         at_hand = self._at_hand.pop(sender_id, None)
         if stored is None or self.domain is None:
             read = _Read(sender_id, None, None, 0, [], None, [])

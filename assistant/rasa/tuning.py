@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from rasa.core import processor
+from rasa.core.agent import Agent
 from rasa.core.policies.rule_policy import RULES, RULES_FOR_LOOP_UNHAPPY_PATH, RulePolicy
 from rasa.core.tracker_store import TrackerStore
 from rasa.engine.exceptions import GraphRunError
@@ -26,6 +27,7 @@ from rasa.shared.nlu.training_data.message import Message
 from spacy.pipeline import EntityRuler
 
 from assistant.rasa.conversation import Conversation, latest_states
+from assistant.rasa.tracker_store import conversation_store
 
 _rasas_find_action_from_rules = RulePolicy._find_action_from_rules
 _rasas_possible_keys = RulePolicy._get_possible_keys
@@ -40,6 +42,11 @@ def install() -> None:
     """Make models that are loaded from now on use what is below."""
     for owner, name, ours in REPLACED:
         setattr(owner, name, ours)
+
+
+def unwrap_store(agent: Agent) -> None:
+    """Let an agent use its tracker store as it is: Rasa's FailSafeTrackerStore would take a fault for an empty one."""
+    agent.tracker_store = agent.processor.tracker_store = conversation_store(agent)
 
 
 def settle() -> None:

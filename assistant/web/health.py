@@ -14,7 +14,7 @@ from sanic.response import HTTPResponse
 
 from assistant import metrics
 from assistant.rasa.tracker_store import conversation_store
-from assistant.rasa.tuning import settle
+from assistant.rasa.tuning import settle, unwrap_store
 from service.database import StoreUnavailable
 from service.health import exposition
 from service.startup import MODEL
@@ -46,6 +46,7 @@ class Status(InputChannel):
             if not _has_model(app):
                 sys.stderr.write(f"The model cannot be loaded: delete {MODEL} and run `make train`.\n")
                 raise SystemExit(1)
+            unwrap_store(app.ctx.agent)
             settle()
             port = os.environ.get("PORT")
             if port:

@@ -20,7 +20,7 @@ from assistant.rasa.tracker_store import conversation_store
 from assistant.web import health as status
 from assistant.website.sessions import Reply, Sessions
 from clinic.profile import ROOT, the_clinic
-from service.database import Database, StoreUnavailable
+from service.database import Database, database_url
 from service.limits import AtOnce, Rate, TooLarge, TooMany, body_of
 from service.secrets import secret
 
@@ -108,7 +108,7 @@ class WebsiteChannel(InputChannel):
         signing = secret("SESSION_SECRET")
         if len(signing) < _LEAST_SECRET:
             raise RasaException(f"SESSION_SECRET must have at least {_LEAST_SECRET} characters.")
-        sessions = Sessions(Database(), signing, the_clinic().session_minutes * 60)
+        sessions = Sessions(Database(database_url("conversations")), signing, the_clinic().session_minutes * 60)
         try:
             return cls(sessions, settings)
         except (TypeError, ValueError) as error:
@@ -167,7 +167,7 @@ class WebsiteChannel(InputChannel):
                 retry = {"Retry-After": str(limit.seconds)}
             except SanicException:
                 raise
-            except (Exception, StoreUnavailable) as error:
+            except Exception as error:
                 logger.error("A request to %s failed: %s.", request.path, type(error).__name__)
                 answer = self._fault(503, "something went wrong on our side")
                 retry = {"Retry-After": "5"}

@@ -94,12 +94,12 @@ class Sessions:
         except jwt.InvalidTokenError:
             return None
         named = {"session": claims["sub"], "now": self._clock()}
-        return await self._database.transact(lambda connection: connection.execute(_SELECT_SESSION, named).scalar())
+        return await self._database.read(lambda connection: connection.execute(_SELECT_SESSION, named).scalar())
 
     async def reply(self, session: str, message: str) -> Reply | None:
         """Return what was said to a message before, or None when it is new."""
         to = {"session": session, "message": message}
-        said = await self._database.transact(lambda connection: connection.execute(_SELECT_REPLY, to).scalar())
+        said = await self._database.read(lambda connection: connection.execute(_SELECT_REPLY, to).scalar())
         return None if said is None else json.loads(said)
 
     async def keep(self, session: str, message: str, said: Reply) -> Reply | None:
@@ -154,4 +154,4 @@ class Sessions:
     async def expired(self) -> list[str]:
         """Return some sessions whose time is over and that are not closed yet."""
         query = sa.select(_sessions.c.id).where(_sessions.c.expires_at <= self._clock()).limit(_SWEPT_AT_ONCE)
-        return list(await self._database.transact(lambda connection: connection.execute(query).scalars().all()))
+        return list(await self._database.read(lambda connection: connection.execute(query).scalars().all()))

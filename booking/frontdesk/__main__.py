@@ -12,9 +12,10 @@ from tabulate import tabulate
 
 from booking.reading.contacts import parse_contact
 from booking.reading.text import DetailError
-from booking.store import Booking, Bookings, Clock, StorageError, UnknownReference, open_bookings, utc_now
+from booking.store import Booking, Bookings, Clock, UnknownReference, open_bookings, utc_now
 from booking.summary import facts, moment_in_words, progress
 from clinic.profile import Clinic, ClinicError, the_clinic
+from service.database import StoreUnavailable
 
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
         return _fail("That is no telephone number or e-mail address.")
     except ClinicError as error:
         return _fail(str(error))
-    except StorageError as error:
+    except StoreUnavailable as error:
         return _fail(f"The database cannot be reached ({error}): check DATABASE_URL.")
     sys.stdout.write(f"{done}\n" if done else "")
     return 0

@@ -15,9 +15,10 @@ from sanic import Blueprint, Request
 from sanic.request import RequestParameters
 from sanic.response import HTTPResponse, html, redirect, text
 
-from booking.store import Booking, Bookings, StorageError, UnknownReference
+from booking.store import Booking, Bookings, UnknownReference
 from booking.summary import facts, moment_in_words, progress
 from clinic.profile import Clinic
+from service.database import StoreUnavailable
 from service.health import is_from_here
 from service.limits import Rate, TooMany
 
@@ -123,7 +124,7 @@ def blueprint(bookings_factory: Callable[[], Bookings], clinic: Clinic) -> Bluep
     async def show(request: Request) -> HTTPResponse:
         try:
             found = await asyncio.to_thread(listed)
-        except StorageError as error:
+        except StoreUnavailable as error:
             return _away(error)
         return html(page(found, clinic, _form_token), headers=_HEADERS)
 
@@ -137,7 +138,7 @@ def blueprint(bookings_factory: Callable[[], Bookings], clinic: Clinic) -> Bluep
             await asyncio.to_thread(lambda: bookings().done(reference))
         except UnknownReference:
             return text("This request is no longer there.", 404, _HEADERS)
-        except StorageError as error:
+        except StoreUnavailable as error:
             return _away(error)
         return redirect("/frontdesk", status=303, headers=dict(_HEADERS))
 
@@ -184,6 +185,6 @@ def _proof(what: str) -> str:
     return hmac.new(key, what.encode(), hashlib.sha256).hexdigest()
 
 
-def _away(error: StorageError) -> HTTPResponse:
+def _away(error: StoreUnavailable) -> HTTPResponse:
     logger.error("the front-desk page cannot reach the database (%s)", error)
     return text("The requests cannot be read right now. Please try again in a minute.", 503, _HEADERS)

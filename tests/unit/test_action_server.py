@@ -16,8 +16,9 @@ from rasa_sdk.interfaces import ActionExecutionRejection
 from sanic import Sanic
 
 from actions import server
-from booking.store import Bookings, StorageError
+from booking.store import Bookings
 from clinic.profile import ROOT
+from service.database import StoreUnavailable
 from tests.support.sanic_server import serving
 
 TOKEN = {"X-Action-Token": "a token of the tests"}
@@ -127,7 +128,7 @@ def test_readiness_asks_the_database_and_health_does_not(address: str, monkeypat
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "parts": {"bookings": "ok"}})
 
     def away(_: Bookings) -> None:
-        raise StorageError("OperationalError")
+        raise StoreUnavailable("OperationalError")
 
     monkeypatch.setattr(Bookings, "ping", away)
     answer = requests.get(f"{address}/ready")

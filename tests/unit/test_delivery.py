@@ -21,9 +21,10 @@ import yaml
 from booking import delivery
 from booking import transports as senders
 from booking.delivery import Pauses, Worker, senders_of
-from booking.store import Bookings, StorageError
+from booking.store import Bookings
 from booking.transports import Mailer, SettingError, Webhook, compose, sign
 from clinic.profile import ROOT, Clinic
+from service.database import StoreUnavailable
 from tests.support.killed_worker import STEPS
 from tests.support.receivers import CLOSE, SILENCE, MailServer, WebReceiver, both, certificate
 from tests.support.samples import CLINIC, NOW, Clock, a_request
@@ -424,14 +425,14 @@ def test_the_worker_waits_for_a_database_that_is_away(bookings: Bookings, clock:
         def forget(self, before: datetime.datetime) -> int:
             self.looks += 1
             stop.set()
-            raise StorageError("OperationalError")
+            raise StoreUnavailable("OperationalError")
 
     away = Away()
     worker = Worker(away, [], RETENTION, clock)  # type: ignore[arg-type]
     worker.run(stop)
     assert away.looks == 1
     stop.clear()
-    with pytest.raises(StorageError):
+    with pytest.raises(StoreUnavailable):
         worker.run(stop, once=True)
 
 

@@ -13,7 +13,8 @@ from sanic import Sanic
 from booking.delivery import LEASE
 from booking.frontdesk import __main__ as frontdesk
 from booking.frontdesk.page import blueprint, page
-from booking.store import Bookings, StorageError
+from booking.store import Bookings
+from service.database import StoreUnavailable
 from tests.support.samples import CLINIC, NOW, Clock, a_request
 from tests.support.sanic_server import serving
 
@@ -308,7 +309,7 @@ def test_a_database_that_is_away_is_told_plainly(
     fields = form(requests.get(site, auth=login()).text)
 
     def away(*_: object) -> None:
-        raise StorageError("OperationalError")
+        raise StoreUnavailable("OperationalError")
 
     monkeypatch.setattr(bookings, "list", away)
     monkeypatch.setattr(bookings, "done", away)

@@ -4,10 +4,12 @@ import asyncio
 import itertools
 import json
 import logging
+import os
 import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,6 +44,7 @@ from assistant.rasa.tracker_store import (
     shortened,
 )
 from clinic.articles import the_library
+from assistant.rasa.tuning import unwrap_store
 from clinic.profile import ROOT
 from service import database
 from service.database import StoreUnavailable, create_engine
@@ -65,7 +68,7 @@ def store(url: str) -> ConversationStore:
 @pytest.fixture
 def locked(url: str, store: ConversationStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConversationStore]:
     """A store that waits for nobody, while another process holds its database."""
-    monkeypatch.setattr(database, "_LOCK_SECONDS", 0)
+    monkeypatch.setattr(database, "_SECONDS_TO_WAIT", 0)
     impatient = ConversationStore(DOMAIN, url=url)
     other = sqlite3.connect(url.removeprefix("sqlite:///"))
     other.execute("BEGIN EXCLUSIVE")
@@ -194,14 +197,18 @@ async def test_a_database_without_its_table_is_unavailable(store: ConversationSt
         await store.save(tracker_of([*START]))
 
 
-def test_unavailable_is_nothing_that_rasa_swallows() -> None:
-    assert not issubclass(StoreUnavailable, Exception)
-    assert not issubclass(StoreUnavailable, SystemExit)
+async def test_rasas_agent_uses_the_store_as_it_is(locked: ConversationStore) -> None:
+    agent = Agent(DOMAIN, tracker_store=locked)
+    agent.processor = SimpleNamespace(tracker_store=agent.tracker_store)
+    unwrap_store(agent)
+    for tracker_store in (agent.tracker_store, agent.processor.tracker_store):
+        with pytest.raises(StoreUnavailable):
+            await tracker_store.save(tracker_of([*START, *turns(1)]))
 
 
-def test_a_database_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_opened_stops_the_start() -> None:
     with pytest.raises(RasaException, match="cannot be reached at start"):
-        ConversationStore(DOMAIN, url=f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}")
+        ConversationStore(DOMAIN, url=f"sqlite:///{os.devnull}/conversations.db")
 
 
 async def test_others_go_on_while_a_conversation_waits_for_the_database(url: str, store: ConversationStore) -> None:
@@ -346,7 +353,7 @@ async def test_a_database_file_that_is_replaced_is_opened_again(store: Conversat
 def statements(store: ConversationStore) -> list[str]:
     """What the store asks of its database, as it does so."""
     asked: list[str] = []
-    for engine in (store._database.engine, store._database._hasty_engine):
+    for engine in (store._database.engine, store._database._no_wait_engine):
         sa.event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, said, *_: asked.append(said))
     return asked
 

@@ -1,0 +1,111 @@
+"""The one way to a database."""
+
+import asyncio
+import multiprocessing
+import os
+import sqlite3
+import stat
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from service.database import Database, StoreUnavailable, create_all, database_url
+
+METADATA = sa.MetaData()
+WORDS = sa.Table("words", METADATA, sa.Column("word", sa.String(20), primary_key=True))
+
+
+def insert(word: str) -> sa.sql.Insert:
+    return sa.insert(WORDS).values(word=word)
+
+
+def words(connection: sa.engine.Connection) -> list[str]:
+    return list(connection.execute(sa.select(WORDS.c.word)).scalars())
+
+
+@pytest.fixture
+def database(url: str) -> Database:
+    made = Database(url)
+    with made.writing() as connection:
+        create_all(METADATA, connection)
+    return made
+
+
+def _make(url: str) -> str:
+    made = Database(url, seconds=8)
+    with made.writing() as connection:
+        create_all(METADATA, connection)
+    made.close()
+    return "done"
+
+
+def test_several_servers_may_make_the_tables_at_once(url: str) -> None:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        assert pool.map(_make, [url] * 2, chunksize=1) == ["done"] * 2
+
+
+async def test_threads_and_the_event_loop_see_the_same_rows(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(insert("one"))
+    await database.transact(lambda connection: connection.execute(insert("two")))
+    assert sorted(await database.read(words)) == ["one", "two"]
+
+
+async def test_a_fault_undoes_the_whole_transaction(database: Database) -> None:
+    def twice(connection: sa.engine.Connection) -> None:
+        connection.execute(insert("one"))
+        connection.execute(insert("one"))
+
+    with pytest.raises(StoreUnavailable) as told:
+        await database.transact(twice)
+    assert "one" not in str(told.value)
+    assert told.value.__suppress_context__
+    assert await database.read(words) == []
+
+
+async def test_the_loop_goes_on_while_another_process_writes(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'words.db'}")
+    with database.writing() as connection:
+        create_all(METADATA, connection)
+    other = sqlite3.connect(tmp_path / "words.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(database.transact(lambda connection: connection.execute(insert("one"))))
+    begun = time.monotonic()
+    await asyncio.sleep(0.1)
+    assert time.monotonic() - begun < 1
+    assert not writing.done()
+    assert await database.read(words) == []
+    other.execute("ROLLBACK")
+    await writing
+    assert await database.read(words) == ["one"]
+
+
+def test_a_new_sqlite_file_is_private_and_written_ahead(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "down" / "words.db"
+    with Database(f"sqlite:///{path}").reading() as connection:
+        assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(sa.text("PRAGMA foreign_keys")).scalar() == 1
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(("is_durable", "level"), [(False, 1), (True, 2)])
+def test_a_durable_file_is_written_through_to_the_disk(tmp_path: Path, is_durable: bool, level: int) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'words.db'}", is_durable=is_durable)
+    with database.reading() as connection:
+        assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == level
+
+
+def test_one_variable_names_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert database_url("bookings").endswith("/var/bookings.db")
+    monkeypatch.setenv("DATABASE_URL", "postgres://user@host/name")
+    assert database_url("bookings") == database_url("conversations") == "postgresql://user@host/name"
+
+
+def test_a_database_that_is_away_is_told_by_the_kind_of_fault() -> None:
+    for url in (f"sqlite:///{os.devnull}/words.db", "postgresql://nobody:secret@127.0.0.1:1/nothing"):
+        with pytest.raises(StoreUnavailable) as told, Database(url).reading():
+            pass
+        assert "secret" not in str(told.value)
