@@ -1,6 +1,5 @@
 """The action server: `python -m actions`."""
 
-import asyncio
 import hmac
 import logging
 import os
@@ -20,14 +19,12 @@ from booking.metrics import ACTION_FAILURES, Backlog
 from booking.store import Bookings, open_bookings
 from clinic.profile import ClinicError, the_clinic
 from service import logs
-from service.database import StoreUnavailable
-from service.health import exposition
+from service.health import Health
 from service.secrets import secret
 from service.startup import StartError, check_port
 
 LARGEST_BODY = 1_000_000
 SECONDS_TO_STOP = 8
-_SECONDS_TO_BE_READY = 3
 _ACTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
 
 logger = logging.getLogger(__name__)
@@ -62,16 +59,13 @@ def build(token: str, bookings: Bookings) -> Sanic:
     app.config.REQUEST_MAX_SIZE = LARGEST_BODY
     app.config.FALLBACK_ERROR_FORMAT = "json"
     app.config.GRACEFUL_SHUTDOWN_TIMEOUT = SECONDS_TO_STOP
+    own_state = Health({"bookings": bookings.ping}).handlers()
 
     @app.middleware("request")
     async def guard(request: Request) -> HTTPResponse | None:
         structlog.contextvars.clear_contextvars()
-        if request.path == "/health":
-            return json({"status": "ok"})
-        if request.path == "/ready":
-            return await _ready(bookings)
-        if request.path == "/metrics":
-            return await exposition(request)
+        if request.path in own_state:
+            return await own_state[request.path](request)
         if not hmac.compare_digest(
             request.headers.get("x-action-token", "").encode(errors="surrogateescape"), token.encode()
         ):
@@ -83,15 +77,6 @@ def build(token: str, bookings: Bookings) -> Sanic:
         return None
 
     return app
-
-
-async def _ready(bookings: Bookings) -> HTTPResponse:
-    try:
-        await asyncio.wait_for(asyncio.to_thread(bookings.ping), _SECONDS_TO_BE_READY)
-    except (TimeoutError, StoreUnavailable) as error:
-        logger.warning("not ready: the database is away (%s)", type(error).__name__)
-        return json({"status": "not ready", "parts": {"bookings": "away"}}, 503)
-    return json({"status": "ready", "parts": {"bookings": "ok"}})
 
 
 def _action_name(request: Request) -> str | None:

@@ -14,16 +14,18 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 
-from booking.metrics import DELIVERIES
-from booking.status import serve_status
+from prometheus_client import REGISTRY
+
+from booking.metrics import DELIVERIES, Backlog
 from booking.store import Bookings, Clock, Kind, Parcel, open_bookings, utc_now
 from booking.transports import Mailer, Sender, SendError, SettingError, Webhook
 from clinic.profile import Clinic, ClinicError, the_clinic
 from service import logs
 from service.database import StoreUnavailable
+from service.health import Health
+from service.queue import RetryPolicy
 from service.startup import StartError
 
 # A lease outlives every send, so no other worker can take a message that is still on its way.
@@ -38,19 +40,8 @@ _SWEEP_EVERY = datetime.timedelta(hours=1)
 logger = logging.getLogger("booking.delivery")
 
 
-@dataclass(frozen=True)
-class Pauses:
-    """How long to wait after each failed try: half a minute, doubled up to an hour, until 16 hours have gone by."""
-
-    first: datetime.timedelta = datetime.timedelta(seconds=30)
-    longest: datetime.timedelta = datetime.timedelta(hours=1)
-    tries: int = 22
-
-    def after(self, tries: int) -> datetime.timedelta | None:
-        """Return the pause after so many tries, or None when that was the last."""
-        if tries >= self.tries:
-            return None
-        return min(self.first * 2 ** min(tries - 1, 30), self.longest)
+# Half a minute, doubled up to an hour, until 16 hours have gone by.
+RETRIES = RetryPolicy.doubling(first=30, longest=3600, attempts=22)
 
 
 class Worker:
@@ -62,13 +53,13 @@ class Worker:
         senders: Sequence[Sender],
         retention: datetime.timedelta,
         clock: Clock = utc_now,
-        pauses: Pauses | None = None,
+        retries: RetryPolicy = RETRIES,
     ) -> None:
         self._bookings = bookings
         self._senders = {sender.kind: sender for sender in senders}
         self._retention = retention
         self._clock = clock
-        self._pauses = pauses or Pauses()
+        self._retries = retries
         self._swept: datetime.datetime | None = None
 
     def step(self) -> bool:
@@ -131,12 +122,13 @@ class Worker:
 
     def _put_off(self, parcel: Parcel, what: str, alone: bool) -> None:
         kind, shown, tries = parcel.delivery.kind, parcel.booking.shown, parcel.delivery.attempts + 1
-        pause = self._pauses.after(tries)
-        if pause is None:
+        delay = self._retries.delay_after(tries)
+        if delay is None:
             self._bookings.failed(parcel, what)
             DELIVERIES.labels(kind, "given_up").inc()
             logger.error("%s of %s given up after %d tries (%s): see the front-desk list", kind, shown, tries, what)
         else:
+            pause = datetime.timedelta(seconds=delay)
             self._bookings.postponed(parcel, what, self._clock() + pause, alone)
             DELIVERIES.labels(kind, "postponed").inc()
             logger.warning("%s of %s not delivered (%s), tried again in %s", kind, shown, what, pause)
@@ -188,6 +180,21 @@ def senders_of(clinic: Clinic, environment: Mapping[str, str], clock: Clock = ut
     return senders
 
 
+def _serve_health(bookings: Bookings, environment: Mapping[str, str]) -> None:
+    """Tell how the worker is on DELIVERY_HOST (127.0.0.1) and DELIVERY_PORT; without a port do nothing.
+
+    Raises:
+        StartError: nothing can listen there.
+    """
+    port = environment.get("DELIVERY_PORT") or ""
+    if not port:
+        return
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise StartError("DELIVERY_PORT must be a port such as 5056.")
+    REGISTRY.register(Backlog(bookings))
+    Health({"bookings": bookings.ping}).serve(environment.get("DELIVERY_HOST") or "127.0.0.1", int(port))
+
+
 def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
     """Run the worker until SIGTERM or Ctrl-C; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m booking.delivery", description="Deliver booking requests.")
@@ -206,7 +213,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
         clinic = the_clinic()
         bookings = open_bookings(clinic, clock)
         if not once:
-            serve_status(bookings, os.environ)
+            _serve_health(bookings, os.environ)
         worker = Worker(
             bookings,
             senders_of(clinic, os.environ, clock),

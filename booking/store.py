@@ -27,6 +27,7 @@ from booking.reading.names import LONGEST_NAME
 from booking.when.times import LONGEST_TIME, Preference
 from clinic.profile import Clinic
 from service.database import Database, StoreUnavailable, database_url, lock_schema
+from service.queue import Queue
 
 Kind = Literal["email", "webhook"]
 Clock = Callable[[], datetime.datetime]
@@ -101,6 +102,7 @@ OUTBOX = sa.Table(
     sa.Column("last_error", sa.String(80)),
     sa.UniqueConstraint("request_id", "kind"),
 )
+_QUEUE = Queue(OUTBOX, OUTBOX.c.next_attempt)
 _OPEN = sa.and_(OUTBOX.c.delivered_at.is_(None), OUTBOX.c.failed_at.is_(None))
 
 
@@ -393,21 +395,13 @@ class Bookings:
             )
             .exists()
         )
-        free = sa.or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
-        due = sa.and_(_OPEN, OUTBOX.c.kind.in_(kinds), OUTBOX.c.next_attempt <= now, free)
-        query = (
-            sa.select(OUTBOX.c.id)
-            .where(due, sa.or_(OUTBOX.c.set_aside.is_(True), ~waits_for_older))
-            .order_by(OUTBOX.c.id)
-            .limit(1)
-        )
+        may_go = sa.or_(OUTBOX.c.set_aside.is_(True), ~waits_for_older)
         with self._writing() as connection:
-            found = connection.execute(query).scalar()
-            taken = (
-                sa.update(OUTBOX).where(OUTBOX.c.id == found, _OPEN, free).values(leased_until=now + lease, lease=mine)
-            )
-            if found is None or connection.execute(taken).rowcount != 1:
+            is_next = (_OPEN, OUTBOX.c.kind.in_(kinds), may_go)
+            claimed = _QUEUE.claim(connection, mine, now, now + lease, *is_next, order_by=(OUTBOX.c.id,))
+            if not claimed:
                 return None
+            found = claimed[0].id
             row = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == found)).mappings().one()
             booked = sa.select(REQUESTS).where(REQUESTS.c.id == row["request_id"])
             [booking] = _bookings(connection, connection.execute(booked).mappings().all())
@@ -450,10 +444,8 @@ class Bookings:
         self._settle(parcel, attempts=parcel.delivery.attempts + 1, last_error=error[:80], failed_at=self._clock())
 
     def _settle(self, parcel: Parcel, **values: Any) -> None:
-        # Only the holder of the lease may tell: one whose lease has run out must not undo what another noted since.
-        mine = sa.and_(OUTBOX.c.id == parcel.delivery.id, OUTBOX.c.lease == parcel.lease)
         with self._writing() as connection:
-            connection.execute(sa.update(OUTBOX).where(mine).values(lease=None, leased_until=None, **values))
+            _QUEUE.release(connection, parcel.lease, OUTBOX.c.id == parcel.delivery.id, **values)
 
     def _insert(
         self,

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 # Returns or raises what tells whether a part can be used now; a function that may block runs in a thread.
 Check = Callable[[], Any] | Callable[[], Awaitable[Any]]
-Handler = Callable[[Request], Awaitable[HTTPResponse]]
+Handler = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
 
 
 class Answer(NamedTuple):
@@ -134,7 +134,7 @@ async def _passes(check: Check) -> bool:
     is_async = asyncio.iscoroutinefunction(check)
     try:
         found = await asyncio.wait_for(check() if is_async else asyncio.to_thread(check), _SECONDS_TO_CHECK)
-    except (asyncio.TimeoutError, StoreUnavailable):
+    except (TimeoutError, StoreUnavailable):
         return False
     return found is not False
 

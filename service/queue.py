@@ -42,22 +42,21 @@ class Queue:
     the end; of a worker that was killed the lease runs out, and any other may claim the job then.
     """
 
-    def __init__(self, table: sa.Table, due_at: sa.Column[Any], lease: float | datetime.timedelta) -> None:
+    def __init__(self, table: sa.Table, due_at: sa.Column[Any]) -> None:
         """Describe a queue.
 
         Args:
             due_at: the column that tells when a job is due; NULL for never.
-            lease: how long a lease is, in seconds or as a difference of moments, as `leased_until` is kept.
         """
         self._table = table
         self._due_at = due_at
-        self._lease = lease
 
     def claim(
         self,
         connection: Connection,
         worker: str,
-        now: Any,
+        now: Moment,
+        until: Moment,
         *conditions: sa.sql.ColumnElement[bool],
         order_by: Sequence[Any] = (),
         limit: int = 1,
@@ -66,7 +65,8 @@ class Queue:
 
         Args:
             worker: names the holder of the lease, at most 32 characters.
-            now: the present moment, in the table's own form.
+            now: the present moment, as the table keeps moments.
+            until: the end of the lease.
             conditions: what else must hold of a job.
             order_by: which jobs go first; those that were due first unless given.
         """
@@ -81,18 +81,18 @@ class Queue:
             if connection.execute(
                 sa.update(self._table)
                 .where(is_due, *(column == value for column, value in zip(keys, key, strict=True)))
-                .values(lease=worker, leased_until=now + self._lease)
+                .values(lease=worker, leased_until=until)
             ).rowcount
         ]
 
-    def renew(self, connection: Connection, worker: str, now: Any, *conditions: sa.sql.ColumnElement[bool]) -> int:
+    def renew(self, connection: Connection, worker: str, until: Moment, *conditions: sa.sql.ColumnElement[bool]) -> int:
         """Put off the end of a worker's leases, and lock these jobs until the transaction ends; return how many.
 
         Args:
             conditions: which of the worker's jobs; all of them unless given.
         """
         mine = sa.update(self._table).where(self._table.c.lease == worker, *conditions)
-        return connection.execute(mine.values(leased_until=now + self._lease)).rowcount
+        return connection.execute(mine.values(leased_until=until)).rowcount
 
     def release(
         self, connection: Connection, worker: str, *conditions: sa.sql.ColumnElement[bool], **values: Any

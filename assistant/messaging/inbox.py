@@ -30,6 +30,7 @@ from assistant.messaging.rendering import Outgoing, Style, outgoing
 from assistant.metrics import SEND_FAILURES
 from clinic.profile import the_clinic
 from service.database import Database, StoreUnavailable, create_all, database_url
+from service.queue import Queue, RetryPolicy
 from service.sealing import CONTACT, INBOX, Unreadable, seal, unseal
 
 logger = logging.getLogger(__name__)
@@ -40,8 +41,8 @@ Wish = Literal["silence", "speech", "speech if silenced"]
 SETTLING = 0.2
 # Seconds after which another server takes over the conversations of one that was killed.
 LEASE = 12.0
-# Seconds before each new try to send a message; after the last it is given up.
-PAUSES = (1, 2, 4, 8, 16, 32, 60)
+# Of sending a message.
+RETRIES = RetryPolicy((1, 2, 4, 8, 16, 32, 60))
 DAYS_KEPT = 30
 _LOOKS_EVERY = 1.0
 _SWEEPS_EVERY = 3600.0
@@ -79,6 +80,7 @@ _messages = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("done_at", sa.Float, index=True),
 )
+_QUEUE = Queue(_people, _people.c.due_at)
 _ORDER = (_messages.c.sent_at, _messages.c.sequence, _messages.c.received_at)
 
 
@@ -269,26 +271,17 @@ class Inbox:
     def _renew(self, connection: sa.engine.Connection) -> None:
         """Keep what is being answered; what was left because of a fault becomes free for anyone."""
         if self._running:
-            ours = sa.and_(_people.c.lease == self._me, _people.c.conversation.in_(list(self._running)))
-            connection.execute(sa.update(_people).where(ours).values(leased_until=self._clock() + LEASE))
+            is_running = _people.c.conversation.in_(list(self._running))
+            _QUEUE.renew(connection, self._me, self._clock() + LEASE, is_running)
 
     def _claim(self, connection: sa.engine.Connection) -> list[str]:
         """Take up conversations in which something is due, as many as there is room for."""
         now = self._clock()
-        is_free = sa.and_(
-            _people.c.due_at <= now,
-            _people.c.channel.in_(self._connectors),
-            _people.c.conversation.not_in(list(self._running)),
-            sa.or_(_people.c.leased_until.is_(None), _people.c.leased_until <= now),
-        )
-        query = sa.select(_people.c.conversation).where(is_free).order_by(_people.c.due_at)
+        is_ours = _people.c.channel.in_(self._connectors)
+        is_new = _people.c.conversation.not_in(list(self._running))
         room = _MOST_CONVERSATIONS - len(self._running)
-        claimed = []
-        for conversation in connection.execute(query.limit(room)).scalars().all():
-            taken = sa.update(_people).where(_people.c.conversation == conversation, is_free)
-            if connection.execute(taken.values(lease=self._me, leased_until=now + LEASE)).rowcount:
-                claimed.append(conversation)
-        return claimed
+        claimed = _QUEUE.claim(connection, self._me, now, now + LEASE, is_ours, is_new, limit=room)
+        return [job.conversation for job in claimed]
 
     async def _hold(self, conversation: str) -> None:
         """Answer what waits in a conversation, then leave it."""
@@ -315,11 +308,11 @@ class Inbox:
             self._wake_in(pause)
 
     def _leave(self, connection: sa.engine.Connection, conversation: str, pause: float) -> None:
-        mine = sa.and_(_people.c.conversation == conversation, _people.c.lease == self._me)
-        # The update locks the row, so that no message comes in between the look and the note that none waits.
-        if connection.execute(sa.update(_people).where(mine).values(leased_until=None)).rowcount:
-            due = None if _first(connection, conversation) is None else self._clock() + pause
-            connection.execute(sa.update(_people).where(mine).values(due_at=due, lease=None))
+        now, this = self._clock(), _people.c.conversation == conversation
+        # This locks the row, so that no message comes in between the look and the note that none waits.
+        if _QUEUE.renew(connection, self._me, now + LEASE, this):
+            due = None if _first(connection, conversation) is None else now + pause
+            _QUEUE.release(connection, self._me, this, due_at=due)
 
     async def _answer(self, row: sa.engine.Row) -> float:
         """Answer one message; return in how many seconds to try again, or 0 when it is done with."""
@@ -348,9 +341,11 @@ class Inbox:
             try:
                 await connector.send(message, part)
             except TryAgain as fault:
-                if row.tries < len(PAUSES):
-                    await self._note(row, is_on_its_way=False, tries=row.tries + 1, parts_sent=place)
-                    return max(PAUSES[row.tries], fault.wait)
+                attempts = row.tries + 1
+                delay = RETRIES.delay_after(attempts)
+                if delay is not None:
+                    await self._note(row, is_on_its_way=False, tries=attempts, parts_sent=place)
+                    return max(delay, fault.wait)
                 self._failed(message.channel, fault.what)
                 break
             except Refused as fault:
@@ -420,8 +415,8 @@ class Inbox:
         """
 
         def write(connection: sa.engine.Connection) -> bool:
-            ours = sa.update(_people).where(_people.c.conversation == row.conversation, _people.c.lease == self._me)
-            if not connection.execute(ours.values(leased_until=self._clock() + LEASE)).rowcount:
+            until = self._clock() + LEASE
+            if not _QUEUE.renew(connection, self._me, until, _people.c.conversation == row.conversation):
                 return False
             this = sa.and_(_messages.c.channel == row.channel, _messages.c.id == row.id)
             connection.execute(sa.update(_messages).where(this).values(**values))

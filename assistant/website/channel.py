@@ -17,7 +17,7 @@ from sanic.response import HTTPResponse
 
 from assistant.gate import Gate
 from assistant.rasa.tracker_store import conversation_store
-from assistant.web import health as status
+from assistant.web.health import health_of_server
 from assistant.website.sessions import Reply, Sessions
 from clinic.profile import ROOT, the_clinic
 from service.database import Database, database_url
@@ -133,9 +133,10 @@ class WebsiteChannel(InputChannel):
         }.items():
             chat.add_route(self._guarded(handler), path, methods=_OWN_METHODS, name=path[1:], stream=True)
 
-        # Also here, for who watches from outside and reaches nothing but the chat.
-        chat.add_route(status.health, "/health", name="health")
-        chat.add_route(status.ready, "/ready", name="ready")
+        # Also here, for those who watch from outside and reach nothing but the chat.
+        handlers = health_of_server().handlers()
+        chat.add_route(handlers["/health"], "/health", name="health")
+        chat.add_route(handlers["/ready"], "/ready", name="ready")
 
         @chat.get("/")
         async def demo(_request: Request) -> HTTPResponse:

@@ -20,11 +20,12 @@ import yaml
 
 from booking import delivery
 from booking import transports as senders
-from booking.delivery import Pauses, Worker, senders_of
+from booking.delivery import RETRIES, Worker, senders_of
 from booking.store import Bookings
 from booking.transports import Mailer, SettingError, Webhook, compose, sign
 from clinic.profile import ROOT, Clinic
 from service.database import StoreUnavailable
+from service.queue import RetryPolicy
 from tests.support.killed_worker import STEPS
 from tests.support.receivers import CLOSE, SILENCE, MailServer, WebReceiver, both, certificate
 from tests.support.samples import CLINIC, NOW, Clock, a_request
@@ -265,13 +266,12 @@ def test_a_message_that_breaks_the_code_that_sends_it_holds_up_no_other(
     assert states(bookings, "email") == [("pending", 1, "KeyError"), ("delivered", 1, None), ("delivered", 1, None)]
 
 
-def test_pauses_grow_and_end() -> None:
-    pauses = Pauses()
-    waits = [pauses.after(tries) for tries in range(1, pauses.tries)]
-    assert waits[:4] == [datetime.timedelta(seconds=seconds) for seconds in (30, 60, 120, 240)]
-    assert waits == sorted(waits)  # type: ignore[type-var]
-    assert waits[-1] == datetime.timedelta(hours=1)
-    assert pauses.after(pauses.tries) is None
+def test_retries_grow_rarer_and_end() -> None:
+    assert RETRIES.delays[0] == 30
+    assert list(RETRIES.delays) == sorted(RETRIES.delays)
+    assert RETRIES.delays[-1] == 3600
+    assert 15 * 3600 < sum(RETRIES.delays) < 17 * 3600
+    assert RETRIES.delay_after(len(RETRIES.delays) + 1) is None
 
 
 def test_after_the_last_try_a_message_stands_as_failed_and_can_be_retried(
@@ -280,7 +280,7 @@ def test_after_the_last_try_a_message_stands_as_failed_and_can_be_retried(
     mails, _ = receivers
     mails.script = ["451 Later"] * 3
     bookings.add(a_request(), "one")
-    worker = a_worker(bookings, clock, mails.environment(), pauses=Pauses(tries=3))
+    worker = a_worker(bookings, clock, mails.environment(), retries=RetryPolicy((30, 60)))
     for _ in range(3):
         drain(worker)
         clock.move(hours=1)
@@ -389,7 +389,7 @@ def test_nothing_personal_is_logged(
     mails.script, posts.script = ["451 Ana Ruiz +19495550133", "552 Ana Ruiz"], [500, 422]
     bookings.add(a_request(), "one")
     bookings.add(a_request(contact="ana@x.com"), "two")
-    worker = a_worker(bookings, clock, {**mails.environment(), **posts.environment()}, pauses=Pauses(tries=2))
+    worker = a_worker(bookings, clock, {**mails.environment(), **posts.environment()}, retries=RetryPolicy((30,)))
     for _ in range(3):
         drain(worker)
         clock.move(hours=1)

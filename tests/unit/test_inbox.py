@@ -13,9 +13,10 @@ from rasa.core.channels.channel import UserMessage
 
 from assistant.messaging import inbox
 from assistant.messaging.api import Refused, TryAgain, Unwanted
-from assistant.messaging.inbox import DAYS_KEPT, LEASE, PAUSES, Inbox, Incoming
+from assistant.messaging.inbox import DAYS_KEPT, LEASE, RETRIES, Inbox, Incoming
 from assistant.messaging.rendering import Outgoing, Style
 from service.database import Database, StoreUnavailable
+from service.queue import RetryPolicy
 
 ANA, BEN = "test:ana", "test:ben"
 BUTTON = {"title": "Yes", "payload": "/affirm"}
@@ -110,7 +111,7 @@ class Servers:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "PAUSES", (0.05,) * len(PAUSES))
+    monkeypatch.setattr(inbox, "RETRIES", RetryPolicy((0.05,) * len(RETRIES.delays)))
     monkeypatch.setattr(inbox, "_LOOKS_EVERY", 0.05)
 
 
@@ -290,7 +291,7 @@ async def test_a_busy_platform_is_tried_again_and_what_follows_waits(alone: Serv
 async def test_after_the_last_try_the_failure_is_logged_without_words(
     alone: Servers, caplog: pytest.LogCaptureFixture
 ) -> None:
-    alone.platform.faults = [TryAgain("HTTP 503")] * (len(PAUSES) + 1)
+    alone.platform.faults = [TryAgain("HTTP 503")] * (len(RETRIES.delays) + 1)
     async with alone.server() as server:
         await server.take([written("1", "my secret"), written("2")])
         await alone.settle()

@@ -15,7 +15,7 @@ JOBS = sa.Table(
     sa.Column("lease", sa.String(32)),
     sa.Column("leased_until", sa.Float),
 )
-QUEUE = Queue(JOBS, JOBS.c.due_at, 10.0)
+QUEUE = Queue(JOBS, JOBS.c.due_at)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def database(url: str) -> Database:
 
 def claimed(database: Database, worker: str, now: float, limit: int = 1) -> list[int]:
     with database.writing() as connection:
-        return [job.id for job in QUEUE.claim(connection, worker, now, limit=limit)]
+        return [job.id for job in QUEUE.claim(connection, worker, now, now + 10, limit=limit)]
 
 
 def test_the_job_that_was_due_first_goes_first_and_to_one_worker(database: Database) -> None:
@@ -52,8 +52,8 @@ def test_a_lease_that_ran_out_is_anyones(database: Database) -> None:
 def test_a_lease_that_is_renewed_lasts_longer(database: Database) -> None:
     assert claimed(database, "ana", 5.0) == [2]
     with database.writing() as connection:
-        assert QUEUE.renew(connection, "ana", 14.0, JOBS.c.id == 2) == 1
-        assert QUEUE.renew(connection, "ben", 14.0, JOBS.c.id == 2) == 0
+        assert QUEUE.renew(connection, "ana", 24.0, JOBS.c.id == 2) == 1
+        assert QUEUE.renew(connection, "ben", 24.0, JOBS.c.id == 2) == 0
     assert claimed(database, "ben", 20.0, limit=9) == [1]
 
 
