@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
 
 import structlog
 from prometheus_client import REGISTRY
@@ -21,6 +20,7 @@ from clinic.profile import ClinicError, the_clinic
 from service import logs
 from service.health import Health
 from service.secrets import secret
+from service.settings import SettingError, settings
 from service.startup import StartError, check_port
 
 LARGEST_BODY = 1_000_000
@@ -97,32 +97,18 @@ def _turn(request: Request) -> str | None:
         return None
 
 
-def serve(environment: Mapping[str, str]) -> int:
-    """Serve until SIGTERM or Ctrl-C; return the exit code.
-
-    Reads ACTION_TOKEN, ACTION_HOST (127.0.0.1) and ACTION_PORT (5055).
-    """
-    token = environment.get("ACTION_TOKEN", "")
-    if not token:
-        sys.stderr.write("ACTION_TOKEN is not set: set the same secret for the action server and for Rasa.\n")
-        return 2
-    port = environment.get("ACTION_PORT") or "5055"
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        sys.stderr.write("ACTION_PORT must be a port such as 5055.\n")
-        return 2
-    host = environment.get("ACTION_HOST") or "127.0.0.1"
-    logs.configure()
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C; return the exit code."""
     try:
+        # The logs call a turn by it.
+        os.environ["ACTION_TOKEN"] = token = secret("ACTION_TOKEN")
+        host, port = settings().action_host, settings().action_port
         bookings = open_bookings(the_clinic())
-        check_port(host, int(port))
-    except (ClinicError, StartError) as error:
+        check_port(host, port)
+    except (ClinicError, SettingError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     app = build(token, bookings)
     REGISTRY.register(Backlog(bookings))
-    app.run(host, int(port), access_log=False, debug=False, motd=False, single_process=True)
+    app.run(host, port, access_log=False, debug=False, motd=False, single_process=True)
     return 0
-
-
-def main() -> int:
-    return serve({**os.environ, "ACTION_TOKEN": secret("ACTION_TOKEN")})

@@ -11,23 +11,22 @@ import warnings
 from assistant.rasa.compatibility import compute_in_one_thread, missing_component, prepare
 from clinic.profile import ROOT, ClinicError, the_clinic
 from service.secrets import secret
+from service.settings import SettingError, settings
 
-_DEFAULTS = {
-    "RASA_TELEMETRY_ENABLED": "false",
-    "ACTION_URL": "http://127.0.0.1:5055/webhook",
-    "SANIC_GRACEFUL_SHUTDOWN_TIMEOUT": "8",
-    "SANIC_ACCESS_LOG": "false",
-}
+_DEFAULTS = {"RASA_TELEMETRY_ENABLED": "false", "SANIC_ACCESS_LOG": "false"}
 
 
 def main() -> int:
     """Run a command; return its exit code."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("ACTION_TOKEN", secret("ACTION_TOKEN"))
     try:
         the_clinic()
-    except ClinicError as error:
+        # What endpoints.yml and Sanic read from the environment.
+        os.environ["ACTION_URL"] = settings().action_url
+        os.environ["SANIC_GRACEFUL_SHUTDOWN_TIMEOUT"] = str(settings().sanic_graceful_shutdown_timeout)
+        os.environ["ACTION_TOKEN"] = secret("ACTION_TOKEN")
+    except (ClinicError, SettingError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if sys.argv[1:2] == ["build"]:
@@ -45,9 +44,9 @@ def main() -> int:
     from rasa.plugin import plugin_manager
     from rasa.utils.common import EXPECTED_WARNINGS
 
-    constants.DEFAULT_SERVER_INTERFACE = os.environ.get("HOST") or "127.0.0.1"
+    constants.DEFAULT_SERVER_INTERFACE = settings().host
     if is_serving:
-        from assistant.serving import Serving
+        from assistant.startup import Serving
 
         plugin_manager().register(Serving())
     # Rasa warns of each response that no story says, and so of those that forms and the action server say.

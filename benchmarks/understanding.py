@@ -16,11 +16,11 @@ from rasa.core.agent import Agent
 from rasa.core.channels.channel import UserMessage
 
 from assistant.nlu.decision import ARTICLE_INTENTS
+from assistant.startup import MODEL
 from benchmarks.contenders import EXAMPLES, NAMES, Question, trained
 from benchmarks.report import RESULTS, ratio
 from clinic.articles import Library
 from clinic.profile import ROOT
-from service.startup import MODEL
 
 FOREIGN = ROOT.parent / "shared" / "foreign"
 REFUSED = frozenset({"ask_beyond_article", "ask_clinic_admin", "ask_other_condition", "out_of_scope"})

@@ -8,11 +8,10 @@ message then sends it again under the same Message-ID or Idempotency-Key, by whi
 import argparse
 import datetime
 import logging
-import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -20,12 +19,13 @@ from prometheus_client import REGISTRY
 
 from booking.metrics import DELIVERIES, Backlog
 from booking.store import Bookings, Clock, Kind, Parcel, open_bookings, utc_now
-from booking.transports import Mailer, Sender, SendError, SettingError, Webhook
+from booking.transports import Mailer, Sender, SendError, Webhook
 from clinic.profile import Clinic, ClinicError, the_clinic
 from service import logs
 from service.database import StoreUnavailable
 from service.health import Health
 from service.queue import RetryPolicy
+from service.settings import SettingError, Settings, settings
 from service.startup import StartError
 
 # A lease outlives every send, so no other worker can take a message that is still on its way.
@@ -160,15 +160,15 @@ def _hurry() -> None:
         signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_STOP)
 
 
-def senders_of(clinic: Clinic, environment: Mapping[str, str], clock: Clock = utc_now) -> list[Sender]:
-    """Return the ways out that the clinic wants and the environment makes possible; say which ones it does not.
+def senders_of(clinic: Clinic, chosen: Settings, clock: Clock = utc_now) -> list[Sender]:
+    """Return the ways out that the clinic wants and the settings make possible; say which ones they do not.
 
     Raises:
         SettingError: a setting cannot be used.
     """
     made: dict[Kind, tuple[Sender | None, str]] = {
-        "email": (Mailer.from_environment(environment, clinic), "SMTP_HOST"),
-        "webhook": (Webhook.from_environment(environment, clock), "WEBHOOK_URL"),
+        "email": (Mailer.from_settings(chosen, clinic), "SMTP_HOST"),
+        "webhook": (Webhook.from_settings(chosen, clock), "WEBHOOK_URL"),
     }
     senders: list[Sender] = []
     for kind in dict.fromkeys(clinic.delivery):
@@ -180,19 +180,15 @@ def senders_of(clinic: Clinic, environment: Mapping[str, str], clock: Clock = ut
     return senders
 
 
-def _serve_health(bookings: Bookings, environment: Mapping[str, str]) -> None:
-    """Tell how the worker is on DELIVERY_HOST (127.0.0.1) and DELIVERY_PORT; without a port do nothing.
+def _serve_health(bookings: Bookings, chosen: Settings) -> None:
+    """Tell how the worker is on DELIVERY_HOST and DELIVERY_PORT; without a port do nothing.
 
     Raises:
         StartError: nothing can listen there.
     """
-    port = environment.get("DELIVERY_PORT") or ""
-    if not port:
-        return
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise StartError("DELIVERY_PORT must be a port such as 5056.")
-    REGISTRY.register(Backlog(bookings))
-    Health({"bookings": bookings.ping}).serve(environment.get("DELIVERY_HOST") or "127.0.0.1", int(port))
+    if chosen.delivery_port:
+        REGISTRY.register(Backlog(bookings))
+        Health({"bookings": bookings.ping}).serve(chosen.delivery_host, chosen.delivery_port)
 
 
 def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
@@ -200,7 +196,6 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
     parser = argparse.ArgumentParser(prog="python -m booking.delivery", description="Deliver booking requests.")
     parser.add_argument("--once", action="store_true", help="stop when nothing is due")
     once = parser.parse_args(arguments).once
-    logs.configure()
     stop = threading.Event()
 
     def end(*_: object) -> None:
@@ -210,13 +205,14 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     try:
+        logs.configure()
         clinic = the_clinic()
         bookings = open_bookings(clinic, clock)
         if not once:
-            _serve_health(bookings, os.environ)
+            _serve_health(bookings, settings())
         worker = Worker(
             bookings,
-            senders_of(clinic, os.environ, clock),
+            senders_of(clinic, settings(), clock),
             datetime.timedelta(days=clinic.retention_days),
             clock,
         )

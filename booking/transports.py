@@ -5,7 +5,6 @@ import hmac
 import json
 import smtplib
 import ssl
-from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -21,6 +20,7 @@ import requests
 from booking.store import Clock, Kind, Parcel
 from booking.summary import facts
 from clinic.profile import Clinic
+from service.settings import SettingError, Settings
 
 Security = Literal["starttls", "tls", "none"]
 _PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
@@ -41,10 +41,6 @@ _HTML = jinja2.Environment(autoescape=True).from_string(
 </body></html>
 """
 )
-
-
-class SettingError(Exception):
-    """A setting in the environment is missing or cannot be used; the message names it and never shows its value."""
 
 
 class SendError(Exception):
@@ -86,31 +82,23 @@ class Mailer:
     kind: Kind = "email"
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], clinic: Clinic) -> "Mailer | None":
-        """Read SMTP_HOST, SMTP_PORT, SMTP_SECURITY, SMTP_USER, SMTP_PASSWORD and SMTP_FROM; None without a host.
+    def from_settings(cls, chosen: Settings, clinic: Clinic) -> "Mailer | None":
+        """Return the mailer of the settings SMTP_…, or None without a host.
 
         Raises:
             SettingError: a value that cannot be used, or a password that would travel in the clear.
         """
-        host = environment.get("SMTP_HOST")
-        if not host:
+        if not chosen.smtp_host:
             return None
-        wanted = environment.get("SMTP_SECURITY") or "starttls"
-        security = next((known for known in _PORTS if known == wanted), None)
-        if security is None:
-            raise SettingError("SMTP_SECURITY must be starttls, tls or none.")
-        port = environment.get("SMTP_PORT") or str(_PORTS[security])
-        if not port.isdigit():
-            raise SettingError("SMTP_PORT must be a number.")
-        user, password = environment.get("SMTP_USER") or None, environment.get("SMTP_PASSWORD") or None
+        security, user, password = chosen.smtp_security, chosen.smtp_user, chosen.smtp_password
         if (user is None) != (password is None):
             raise SettingError("SMTP_USER and SMTP_PASSWORD go together: set both or neither.")
         if not f"{user}{password}".isascii():
             raise SettingError("SMTP_USER and SMTP_PASSWORD must be plain ASCII: Python's mail client takes no other.")
-        if password and security == "none" and not _is_loopback(host):
+        if password and security == "none" and not _is_loopback(chosen.smtp_host):
             raise SettingError("SMTP_PASSWORD would travel in the clear: set SMTP_SECURITY to starttls or tls.")
-        sender = environment.get("SMTP_FROM") or clinic.email
-        return cls(clinic, host, int(port), security, sender, user, password)
+        port = chosen.smtp_port or _PORTS[security]
+        return cls(clinic, chosen.smtp_host, port, security, chosen.smtp_from or clinic.email, user, password)
 
     def send(self, parcel: Parcel) -> None:
         """Send the mail of a parcel.
@@ -159,16 +147,15 @@ class Webhook:
     kind: Kind = "webhook"
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], clock: Clock) -> "Webhook | None":
-        """Read WEBHOOK_URL and WEBHOOK_SECRET; None without an address.
+    def from_settings(cls, chosen: Settings, clock: Clock) -> "Webhook | None":
+        """Return the webhook of the settings WEBHOOK_…, or None without an address.
 
         Raises:
             SettingError: the secret is missing, or the address is none or would carry the request in the clear.
         """
-        url = environment.get("WEBHOOK_URL")
+        url, secret = chosen.webhook_url, chosen.webhook_secret
         if not url:
             return None
-        secret = environment.get("WEBHOOK_SECRET")
         if not secret:
             raise SettingError("WEBHOOK_SECRET must be set when WEBHOOK_URL is.")
         parts = urlsplit(url)

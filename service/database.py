@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from clinic.profile import ROOT
+from service.settings import settings
 
 Result = TypeVar("Result")
 
@@ -84,7 +84,7 @@ class Database:
 
 def database_url(name: str) -> str:
     """Return `DATABASE_URL`, or the URL of this checkout's SQLite file `var/<name>.db`."""
-    url = os.environ.get("DATABASE_URL") or f"sqlite:///{ROOT / 'var' / name}.db"
+    url = settings().database_url or f"sqlite:///{ROOT / 'var' / name}.db"
     # As some hosts still write it; SQLAlchemy knows the longer name only.
     return f"postgresql://{url.removeprefix('postgres://')}" if url.startswith("postgres://") else url
 

@@ -8,7 +8,6 @@ import hmac
 import ipaddress
 import json
 import logging
-import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import lru_cache
@@ -22,6 +21,7 @@ from sanic import Request, response
 from sanic.response import HTTPResponse
 
 from service.database import StoreUnavailable
+from service.settings import settings
 from service.startup import check_port
 
 # When a counter began tells nobody here anything.
@@ -147,7 +147,7 @@ async def _metrics(request: Request) -> HTTPResponse:
 
 def _exposition(is_here: bool, authorization: str) -> Answer:
     """Return the metrics: with METRICS_TOKEN to clients that send it, without it to programs of this machine."""
-    token = os.environ.get("METRICS_TOKEN")
+    token = settings().metrics_token
     # Sanic keeps bytes that are no UTF-8 as surrogates.
     given = authorization.encode(errors="surrogateescape")
     if not (hmac.compare_digest(given, f"Bearer {token}".encode()) if token else is_here):

@@ -16,6 +16,8 @@ from typing import Any
 
 import structlog
 
+from service.settings import settings
+
 _OWN = frozenset({"actions", "assistant", "booking", "clinic", "service"})
 _EXTRA = ("channel", "outcome", "seconds")
 _FRAMES_SHOWN = 3
@@ -28,11 +30,12 @@ def configure() -> None:
 
     Of what a library logs only the place and the kind of fault remain, since its words may be a visitor's, and below
     `LOG_LEVEL=DEBUG` only its warnings and errors.
+
+    Raises:
+        SettingError: a variable of the environment cannot be used.
     """
-    level = logging.getLevelName(os.environ.get("LOG_LEVEL", "").upper() or "INFO")
-    if not isinstance(level, int):
-        level = logging.INFO
-    is_json = os.environ.get("LOG_FORMAT", "").lower() == "json"
+    level = logging.getLevelNamesMapping()[settings().log_level]
+    is_json = settings().log_format == "json"
     render: Any = structlog.processors.JSONRenderer()
     if not is_json:
         render = structlog.dev.ConsoleRenderer(colors=False, pad_event=0)
@@ -63,8 +66,8 @@ def configure() -> None:
 
 
 def turn_id(conversation: str, message: str) -> str:
-    """Return what the lines of every server call a turn; who cannot read ACTION_TOKEN learns nothing from it."""
-    key = os.environ.get("ACTION_TOKEN", "").encode()
+    """Return the id of a turn in the lines of every server; without ACTION_TOKEN it tells nothing."""
+    key = (settings().action_token or "").encode()
     return hmac.new(key, f"{conversation}\0{message}".encode(errors="replace"), hashlib.sha256).hexdigest()[:12]
 
 

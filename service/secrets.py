@@ -5,13 +5,14 @@ import secrets
 from pathlib import Path
 
 from clinic.profile import ROOT
+from service.settings import settings
 
 _BYTES = 32
 
 
 def secret(name: str, folder: Path = ROOT / "var") -> str:
-    """Return the environment's value of `name`, or one made once and kept in `folder`, readable by its owner alone."""
-    given = os.environ.get(name)
+    """Return the setting `name`, or a secret made once and kept in `folder`, readable by its owner alone."""
+    given: str | None = getattr(settings(), name.lower())
     if given:
         return given
     folder.mkdir(parents=True, exist_ok=True)

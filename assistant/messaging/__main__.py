@@ -5,12 +5,12 @@ Where a platform has no call for it, it says what to enter where. PUBLIC_URL is 
 
 import argparse
 import asyncio
-import os
 import re
 import sys
 
 from assistant.messaging.api import CallFailed, TryAgain
-from assistant.messaging.telegram_api import ADDRESS, DEFAULT_ADDRESS, SECRET, TOKEN, TelegramApi
+from assistant.messaging.telegram_api import ADDRESS, SECRET, TOKEN, TelegramApi
+from service.settings import settings
 
 _STEPS = {
     "messenger": """\
@@ -42,20 +42,22 @@ def main(arguments: list[str] | None = None) -> int:
     register = commands.add_parser("register", help="tell a platform where to send what people write")
     register.add_argument("platform", choices=["telegram", *_STEPS])
     platform = parser.parse_args(arguments).platform
-    public = os.environ.get("PUBLIC_URL", "").strip().rstrip("/")
+    found = settings()
+    public = (found.public_url or "").rstrip("/")
     if not public.startswith("https://"):
         return _failed("Set PUBLIC_URL to this server's address on the internet, such as https://chat.clinic.example.")
     address = f"{public}/webhooks/{platform}/webhook"
     if platform in _STEPS:
         sys.stdout.write(_STEPS[platform].format(address=address) + "\n")
         return 0
-    settings = {name: os.environ.get(name, "").strip() for name in (TOKEN, SECRET, ADDRESS)}
-    if not (settings[TOKEN] and settings[SECRET]):
+    given = {TOKEN: found.telegram_bot_token, SECRET: found.telegram_webhook_secret, ADDRESS: found.telegram_api_url}
+    settings_of_bot = {name: value or "" for name, value in given.items()}
+    if not all(settings_of_bot.values()):
         return _failed(f"Set {TOKEN} and {SECRET} first.")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", settings[SECRET]):
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", settings_of_bot[SECRET]):
         return _failed(f"{SECRET} may hold only letters, digits, dashes and underscores, and no more than 256.")
     try:
-        asyncio.run(_register(TelegramApi({**settings, ADDRESS: settings[ADDRESS] or DEFAULT_ADDRESS}), address))
+        asyncio.run(_register(TelegramApi(settings_of_bot), address))
     except TryAgain as fault:
         return _failed(f"Telegram cannot be reached now ({fault.what}). Please try again.")
     except CallFailed as fault:

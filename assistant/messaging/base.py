@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -14,6 +13,7 @@ from assistant.messaging.inbox import Inbox, Incoming
 from assistant.messaging.rendering import Outgoing, Style
 from service.database import StoreUnavailable
 from service.limits import TooLarge, body_of
+from service.settings import settings
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +34,13 @@ class MessagingChannel(InputChannel):
     Attributes:
         REQUIRED: environment variables it cannot do without. PUBLIC_URL, which channels share, does not count as one
             that was set for this channel.
-        OPTIONAL: environment variables with their defaults, such as the address of the platform's API.
+        OPTIONAL: environment variables that have defaults, such as the address of the platform's API.
         CHANNELS: what may stand before the colon of its conversations; its name unless given.
         settings: the values of both kinds of variables, by name; empty while the channel is off.
     """
 
     REQUIRED: ClassVar[tuple[str, ...]]
-    OPTIONAL: ClassVar[dict[str, str]] = {}
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
     CHANNELS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: dict[str, str]) -> None:
@@ -49,10 +49,10 @@ class MessagingChannel(InputChannel):
     @classmethod
     def from_credentials(cls: type[Channel], credentials: dict[str, Any] | None) -> Channel:
         """Return the channel with its settings from the environment; `credentials.yml` holds none of them."""
-        found = {name: os.environ.get(name, "").strip() for name in cls.REQUIRED}
-        missing = [name for name, value in found.items() if not value]
+        found = {name: getattr(settings(), name.lower()) for name in (*cls.REQUIRED, *cls.OPTIONAL)}
+        missing = [name for name in cls.REQUIRED if not found[name]]
         if not missing:
-            return cls(found | {name: os.environ.get(name, "").strip() or kept for name, kept in cls.OPTIONAL.items()})
+            return cls(found)
         if any(found[name] for name in cls.REQUIRED if name != "PUBLIC_URL"):
             logger.error("The %s channel does not start: %s is not set.", cls.name(), " and ".join(missing))
         return cls({})

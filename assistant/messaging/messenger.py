@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from sanic import Blueprint, Request, response
 from sanic.response import HTTPResponse
@@ -29,7 +29,7 @@ class MessengerChannel(MessagingChannel):
     """Answers what people write to the page, and writes to nobody who has not written just before."""
 
     REQUIRED = ("MESSENGER_PAGE_TOKEN", "MESSENGER_APP_SECRET", "MESSENGER_VERIFY_TOKEN")
-    OPTIONAL: ClassVar[dict[str, str]] = {"MESSENGER_API_URL": "https://graph.facebook.com/v25.0"}
+    OPTIONAL = ("MESSENGER_API_URL",)
 
     def __init__(self, settings: dict[str, str]) -> None:
         super().__init__(settings)

@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qsl
 
 from sanic import Request, response
@@ -36,7 +36,7 @@ class SlackChannel(MessagingChannel):
     """
 
     REQUIRED = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
-    OPTIONAL: ClassVar[dict[str, str]] = {"SLACK_API_URL": "https://slack.com/api"}
+    OPTIONAL = ("SLACK_API_URL",)
 
     def __init__(self, settings: dict[str, str]) -> None:
         super().__init__(settings)

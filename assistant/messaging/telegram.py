@@ -5,14 +5,14 @@ import html
 import json
 import re
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 from sanic import Request
 
 from assistant.messaging.base import Forged, MessagingChannel
 from assistant.messaging.inbox import Incoming
 from assistant.messaging.rendering import Outgoing, Style, dressed
-from assistant.messaging.telegram_api import ADDRESS, DEFAULT_ADDRESS, SECRET, TOKEN, TelegramApi
+from assistant.messaging.telegram_api import ADDRESS, SECRET, TOKEN, TelegramApi
 from clinic.profile import the_clinic
 from service.sealing import conversation
 
@@ -50,7 +50,7 @@ class TelegramChannel(MessagingChannel):
     """
 
     REQUIRED = (TOKEN, SECRET)
-    OPTIONAL: ClassVar[dict[str, str]] = {ADDRESS: DEFAULT_ADDRESS}
+    OPTIONAL = (ADDRESS,)
 
     def __init__(self, settings: dict[str, str]) -> None:
         super().__init__(settings)

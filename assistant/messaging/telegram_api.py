@@ -6,7 +6,6 @@ from typing import Any
 from assistant.messaging.api import Api, TryAgain
 
 TOKEN, SECRET, ADDRESS = "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "TELEGRAM_API_URL"
-DEFAULT_ADDRESS = "https://api.telegram.org"
 # What Telegram is asked to send; of everything else nothing would come.
 _UPDATES = ("message", "callback_query")
 _COMMANDS = {"start": "Begin, or begin again", "help": "What I can answer"}

@@ -7,7 +7,6 @@ https://help.twilio.com/articles/223134027.
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar
 from urllib.parse import parse_qsl
 
 import aiohttp
@@ -53,7 +52,7 @@ class TwilioChannel(MessagingChannel):
     """Takes text and WhatsApp messages, and answers each from the number that it was written to."""
 
     REQUIRED = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "PUBLIC_URL")
-    OPTIONAL: ClassVar[dict[str, str]] = {"TWILIO_API_URL": "https://api.twilio.com"}
+    OPTIONAL = ("TWILIO_API_URL",)
     CHANNELS = (SMS, WHATSAPP)
 
     def __init__(self, settings: dict[str, str]) -> None:

@@ -1,7 +1,6 @@
 """The event broker: what other systems may learn of conversations while they go on, without anyone's words."""
 
 import asyncio
-import os
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -11,6 +10,7 @@ from rasa.core.brokers.pika import PikaEventBroker
 from rasa.utils.endpoints import EndpointConfig
 
 from service.sealing import pseudonym
+from service.settings import settings
 
 _QUEUE = "conversation_events"
 _SECONDS_BETWEEN_TRIES = 5
@@ -42,7 +42,7 @@ class Events(PikaEventBroker):
         cls, broker_config: EndpointConfig | None, event_loop: asyncio.AbstractEventLoop | None = None
     ) -> "Events | None":
         """Return the broker of `EVENT_BROKER_URL`, or None when that is not set."""
-        url = os.environ.get("EVENT_BROKER_URL")
+        url = settings().event_broker_url
         if not url:
             return None
         return cls(url, retry_delay_in_seconds=_SECONDS_BETWEEN_TRIES, event_loop=asyncio.get_running_loop())

@@ -1,7 +1,6 @@
 """The lock store: one message of a conversation at a time, in the order in which they came."""
 
 import asyncio
-import os
 import secrets
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -14,6 +13,8 @@ from rasa.utils.endpoints import EndpointConfig
 from redis import asyncio as redis
 from redis.asyncio.lock import Lock
 from redis.exceptions import LockError, RedisError
+
+from service.settings import settings
 
 Result = TypeVar("Result")
 
@@ -38,7 +39,7 @@ class ConversationLocks(LockStore):
     """The locks of all servers in the Redis of `REDIS_URL`, or of this server alone when that is not set."""
 
     def __init__(self, endpoint_config: EndpointConfig | None = None) -> None:
-        url = os.environ.get("REDIS_URL")
+        url = settings().redis_url
         self._locks: RedisLocks | ProcessLocks = RedisLocks(url) if url else ProcessLocks()
 
     def lock(

@@ -1,7 +1,6 @@
 """The Rasa server's own state: /health, /ready and /metrics."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,8 +14,9 @@ from sanic import Blueprint, Sanic
 from assistant import metrics
 from assistant.rasa.tracker_store import conversation_store
 from assistant.rasa.tuning import settle, unwrap_store
+from assistant.startup import MODEL
 from service.health import Health
-from service.startup import MODEL
+from service.settings import settings
 
 _SECONDS = 3
 
@@ -43,7 +43,7 @@ class Status(InputChannel):
                 raise SystemExit(1)
             unwrap_store(agent)
             settle()
-            port = os.environ.get("PORT")
+            port = settings().port
             if port:
                 sys.stderr.write(f"\nThe assistant is ready: open http://127.0.0.1:{port}/chat/\n\n")
 
@@ -78,7 +78,7 @@ def _agent_of(app: Sanic) -> Agent | None:
 
 
 async def _actions_answer() -> bool:
-    address = urljoin(os.environ.get("ACTION_URL", ""), "health")
+    address = urljoin(settings().action_url, "health")
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SECONDS)) as session,

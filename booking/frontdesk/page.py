@@ -6,7 +6,6 @@ import binascii
 import hashlib
 import hmac
 import logging
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from clinic.profile import Clinic
 from service.database import StoreUnavailable
 from service.health import is_from_here
 from service.limits import Rate, TooMany
+from service.settings import settings
 
 _DONE_SHOWN = 30
 # Tries to log in: at once, and a minute in the long run.
@@ -146,7 +146,7 @@ def blueprint(bookings_factory: Callable[[], Bookings], clinic: Clinic) -> Bluep
 
 
 def _login() -> tuple[str, str] | None:
-    user, password = os.environ.get("FRONTDESK_USER"), os.environ.get("FRONTDESK_PASSWORD")
+    user, password = settings().frontdesk_user, settings().frontdesk_password
     return (user, password) if user and password else None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.startup import MODEL
+from assistant.startup import MODEL
 from tests.support.servers import ROOT, free_port
 
 

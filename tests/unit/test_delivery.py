@@ -22,10 +22,11 @@ from booking import delivery
 from booking import transports as senders
 from booking.delivery import RETRIES, Worker, senders_of
 from booking.store import Bookings
-from booking.transports import Mailer, SettingError, Webhook, compose, sign
+from booking.transports import Mailer, Webhook, compose, sign
 from clinic.profile import ROOT, Clinic
 from service.database import StoreUnavailable
 from service.queue import RetryPolicy
+from service.settings import SettingError, Settings
 from tests.support.killed_worker import STEPS
 from tests.support.receivers import CLOSE, SILENCE, MailServer, WebReceiver, both, certificate
 from tests.support.samples import CLINIC, NOW, Clock, a_request
@@ -42,7 +43,7 @@ def receivers() -> Iterator[tuple[MailServer, WebReceiver]]:
 def a_worker(
     bookings: Bookings, clock: Clock, environment: dict[str, str], clinic: Clinic = CLINIC, **named: Any
 ) -> Worker:
-    return Worker(bookings, senders_of(clinic, environment, clock), RETENTION, clock, **named)
+    return Worker(bookings, senders_of(clinic, Settings.of(environment), clock), RETENTION, clock, **named)
 
 
 def drain(worker: Worker) -> None:
@@ -332,15 +333,15 @@ def test_mail_goes_through_tls_with_a_login(
 )
 def test_settings_that_cannot_work_are_named_and_their_values_are_not(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingError, match=named) as refused:
-        senders_of(CLINIC, environment)
+        senders_of(CLINIC, Settings.of(environment))
     assert "hidden" not in str(refused.value)
 
 
 def test_secrets_do_not_show_in_what_is_printed() -> None:
-    mailer = Mailer.from_environment(
-        {"SMTP_HOST": "mail.example", "SMTP_USER": "desk", "SMTP_PASSWORD": "hidden"}, CLINIC
-    )
-    webhook = Webhook.from_environment({"WEBHOOK_URL": "https://x.example", "WEBHOOK_SECRET": "hidden"}, Clock())
+    mail = {"SMTP_HOST": "mail.example", "SMTP_USER": "desk", "SMTP_PASSWORD": "hidden"}
+    mailer = Mailer.from_settings(Settings.of(mail), CLINIC)
+    address = {"WEBHOOK_URL": "https://x.example", "WEBHOOK_SECRET": "hidden"}
+    webhook = Webhook.from_settings(Settings.of(address), Clock())
     assert mailer
     assert mailer.port == 587
     assert "hidden" not in repr(mailer) + repr(webhook)
@@ -362,7 +363,7 @@ def test_without_a_server_requests_are_kept_and_it_is_said_once(
 def test_only_the_ways_that_the_clinic_wants_are_used(clock: Clock, receivers: tuple[MailServer, WebReceiver]) -> None:
     mails, posts = receivers
     clinic = CLINIC.model_copy(update={"delivery": ["webhook"]})
-    made = senders_of(clinic, {**mails.environment(), **posts.environment()}, clock)
+    made = senders_of(clinic, Settings.of({**mails.environment(), **posts.environment()}), clock)
     assert [sender.kind for sender in made] == ["webhook"]
 
 

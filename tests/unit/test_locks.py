@@ -11,7 +11,9 @@ from redis.exceptions import RedisError
 
 from assistant.rasa import lock_store as locks
 from assistant.rasa.lock_store import ConversationLocks, RedisLocks
-from service.startup import StartError, check_sharing
+from assistant.startup import check_sharing
+from service.settings import Settings
+from service.startup import StartError
 from tests.support.packages import PackageUnavailable, do_without
 from tests.support.redis_server import Redis
 
@@ -203,17 +205,16 @@ async def test_a_turn_in_which_redis_restarts_ends_well(redis: Redis, monkeypatc
     [
         ({"SANIC_WORKERS": "2"}, "REDIS_URL"),
         ({"SANIC_WORKERS": "2", "REDIS_URL": ""}, "REDIS_URL"),
-        ({"EVENT_BROKER_URL": "kafka://127.0.0.1"}, "EVENT_BROKER_URL"),
     ],
 )
 def test_what_cannot_be_shared_is_said_before_the_start(environment: dict[str, str], named: str) -> None:
     with pytest.raises(StartError, match=named):
-        check_sharing(environment)
+        check_sharing(Settings.of(environment))
 
 
 def test_what_can_be_shared_is_taken() -> None:
-    check_sharing({})
-    check_sharing({"SANIC_WORKERS": "2", "REDIS_URL": "redis://127.0.0.1", "EVENT_BROKER_URL": "amqps://127.0.0.1"})
+    check_sharing(Settings.of({}))
+    check_sharing(Settings.of({"SANIC_WORKERS": "2", "REDIS_URL": "redis://127.0.0.1"}))
 
 
 def test_endpoints_name_these_locks() -> None:

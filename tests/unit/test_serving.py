@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from assistant import serving
+from assistant import startup
+from assistant.startup import MODEL
 from clinic.profile import ROOT
 from service import logs
-from service.startup import MODEL, StartError, check_port
+from service.startup import StartError, check_port
 
 
 def arguments(**other: object) -> argparse.Namespace:
@@ -26,28 +27,28 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     for name in re.findall(r"\${(\w+)}", (ROOT / "endpoints.yml").read_text(encoding="utf-8")):
         monkeypatch.setenv(name, "http://127.0.0.1:9/webhook")
     monkeypatch.setattr(logs, "configure", lambda: None)
-    monkeypatch.setattr(serving, "check_model", seen.append)
-    monkeypatch.setattr(serving, "_check_store", lambda: None)
+    monkeypatch.setattr(startup, "check_model", seen.append)
+    monkeypatch.setattr(startup, "_check_store", lambda: None)
     return seen
 
 
 def test_our_own_model_is_served_and_not_the_newest_in_its_folder(checked: list[Path]) -> None:
     given = arguments()
-    serving.Serving().configure_commandline(given)
+    startup.Serving().configure_commandline(given)
     assert given.model == str(MODEL)
     assert checked == [MODEL]
 
 
 def test_another_model_can_be_named(checked: list[Path], tmp_path: Path) -> None:
     given = arguments(model=str(tmp_path / "other.tar.gz"))
-    serving.Serving().configure_commandline(given)
+    startup.Serving().configure_commandline(given)
     assert given.model == str(tmp_path / "other.tar.gz")
 
 
 def test_the_http_api_may_be_on_with_a_token(checked: list[Path]) -> None:
-    serving.Serving().configure_commandline(arguments(enable_api=True, auth_token="a secret"))
+    startup.Serving().configure_commandline(arguments(enable_api=True, auth_token="a secret"))
     with pytest.raises(SystemExit):
-        serving.Serving().configure_commandline(arguments(enable_api=True))
+        startup.Serving().configure_commandline(arguments(enable_api=True))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -43,8 +43,8 @@ from assistant.rasa.tracker_store import (
     reading_once,
     shortened,
 )
-from clinic.articles import the_library
 from assistant.rasa.tuning import unwrap_store
+from clinic.articles import the_library
 from clinic.profile import ROOT
 from service import database
 from service.database import StoreUnavailable, create_engine

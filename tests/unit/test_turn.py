@@ -17,8 +17,8 @@ from rasa.shared.core.events import BotUttered
 
 from assistant.gate import LONGEST_MESSAGE, Gate
 from assistant.rasa import tuning as engine
+from assistant.startup import MODEL
 from clinic.profile import ROOT
-from service.startup import MODEL
 
 
 @pytest.fixture
