@@ -1,16 +1,29 @@
-"""Limits on how often, how much at once and how large: token buckets and counts of bounded size, capped bodies."""
+"""The limits on how often, how much at once and how large: rates, counts and capped bodies."""
 
 import math
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import StorageError
 from sanic import Request
 from sanic.http import Http
 
-KEYS_KEPT = 20_000
+from service.sealing import pseudonym
+from service.settings import settings
+
+Result = TypeVar("Result")
+
+_KEYS_KEPT = 20_000
+_SECONDS_FOR_REDIS = 0.25
+# After a fault of Redis, limits are this server's own for so long.
+_SECONDS_WITHOUT_REDIS = 5.0
 
 
 class TooMany(Exception):
@@ -21,49 +34,86 @@ class TooMany(Exception):
         self.seconds = max(1, math.ceil(seconds))
 
 
-class Rate:
-    """Lets each key do `burst` things at once and `per_minute` in the long run.
+class Counters:
+    """The counters of rate limits: those of all servers in the Redis of `REDIS_URL`, or of this server alone.
 
-    Only the `KEYS_KEPT` keys seen last are remembered.
+    When Redis does not answer, this server counts by itself until it does. At most `_KEYS_KEPT` keys are kept here.
     """
 
-    def __init__(self, burst: float, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._burst = burst
-        self._per_second = per_minute / 60
-        self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+    def __init__(self, redis_url: str | None) -> None:
+        """Prepare the counters; nothing is connected yet."""
+        self._memory = MemoryStorage()
+        self._here = SlidingWindowCounterRateLimiter(self._memory)
+        self._shared: SlidingWindowCounterRateLimiter | None = None
+        self._shared_from = 0.0
+        if redis_url:
+            waits: dict[str, Any] = {"socket_timeout": _SECONDS_FOR_REDIS, "socket_connect_timeout": _SECONDS_FOR_REDIS}
+            redis = RedisStorage(f"async+{redis_url}", wrap_exceptions=True, implementation="redispy", **waits)
+            self._shared = SlidingWindowCounterRateLimiter(redis)
 
-    def __len__(self) -> int:
-        return len(self._buckets)
+    async def ask(self, question: Callable[[SlidingWindowCounterRateLimiter], Awaitable[Result]]) -> Result:
+        """Return what the shared limiter answers, or this server's own where the shared one is away."""
+        if self._shared and time.monotonic() >= self._shared_from:
+            try:
+                return await question(self._shared)
+            except StorageError:
+                self._shared_from = time.monotonic() + _SECONDS_WITHOUT_REDIS
+        if len(self._memory.storage) > _KEYS_KEPT:
+            await self._memory.reset()
+        return await question(self._here)
 
-    def take(self, key: str) -> None:
+
+@lru_cache
+def the_counters() -> Counters:
+    """Return the counters of this process."""
+    return Counters(settings().redis_url)
+
+
+class Rate:
+    """Lets each key do `burst` things at once and `per_minute` in the long run, by the counters of all servers.
+
+    This is a sliding window in which `burst` things fit, as long as `per_minute` takes for them.
+    """
+
+    def __init__(self, name: str, burst: float, per_minute: float, counters: Counters | None = None) -> None:
+        """Describe a limit.
+
+        Args:
+            name: tells this limit from others in the same counters.
+            counters: `the_counters()` unless given.
+        """
+        self._name = name
+        self._limit = RateLimitItemPerSecond(int(burst), max(1, round(60 * burst / per_minute)))
+        self._counters = counters or the_counters()
+
+    async def take(self, key: str) -> None:
         """Count one thing for a key.
 
         Raises:
             TooMany: the key has used up what it may do.
         """
-        left = self._left(key)
-        allowed = left >= 1
-        self._buckets[key] = (left - 1 if allowed else left, self._clock())
-        self._buckets.move_to_end(key)
-        if len(self._buckets) > KEYS_KEPT:
-            self._buckets.popitem(last=False)
-        if not allowed:
-            raise TooMany((1 - left) / self._per_second)
+        await self._ask(key, lambda limiter, hashed: limiter.hit(self._limit, self._name, hashed))
 
-    def check(self, key: str) -> None:
+    async def check(self, key: str) -> None:
         """Count nothing, and raise TooMany where `take` would."""
-        left = self._left(key)
-        if left < 1:
-            raise TooMany((1 - left) / self._per_second)
+        await self._ask(key, lambda limiter, hashed: limiter.test(self._limit, self._name, hashed))
 
-    def _left(self, key: str) -> float:
-        now = self._clock()
-        left, since = self._buckets.get(key, (self._burst, now))
-        return min(self._burst, left + (now - since) * self._per_second)
+    async def _ask(self, key: str, may: Callable[[SlidingWindowCounterRateLimiter, str], Awaitable[bool]]) -> None:
+        # An address is personal data, and Redis may be anywhere.
+        hashed = pseudonym(key, "limits")
+
+        async def seconds_to_wait(limiter: SlidingWindowCounterRateLimiter) -> float | None:
+            if await may(limiter, hashed):
+                return None
+            stats = await limiter.get_window_stats(self._limit, self._name, hashed)
+            return stats.reset_time - time.time()
+
+        seconds = await self._counters.ask(seconds_to_wait)
+        if seconds is not None:
+            raise TooMany(seconds)
 
 
-class AtOnce:
+class ConcurrencyLimit:
     """Lets each key do at most `most` things at the same time."""
 
     def __init__(self, most: int) -> None:

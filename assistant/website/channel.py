@@ -21,7 +21,7 @@ from assistant.web.health import health_of_server
 from assistant.website.sessions import Reply, Sessions
 from clinic.profile import ROOT, the_clinic
 from service.database import Database, database_url
-from service.limits import AtOnce, Rate, TooLarge, TooMany, body_of
+from service.limits import ConcurrencyLimit, Rate, TooLarge, TooMany, body_of
 from service.secrets import secret
 
 logger = logging.getLogger(__name__)
@@ -79,11 +79,11 @@ class WebsiteChannel(InputChannel):
     """
 
     def __init__(self, sessions: Sessions, settings: dict[str, Any]) -> None:
-        rates = {name: Rate(**settings.get(name, default)) for name, default in _RATES.items()}
+        rates = {name: Rate(name, **settings.get(name, default)) for name, default in _RATES.items()}
         self._requests = rates["requests_per_address"]
         self._openings = rates["sessions_per_address"]
         self._messages = rates["messages_per_session"]
-        at_once = {name: AtOnce(int(settings.get(name, default))) for name, default in _AT_ONCE.items()}
+        at_once = {name: ConcurrencyLimit(int(settings.get(name, default))) for name, default in _AT_ONCE.items()}
         self._at_once_there = at_once["at_once_per_address"]
         self._at_once_here = at_once["at_once_per_session"]
         self._sessions = sessions
@@ -158,7 +158,7 @@ class WebsiteChannel(InputChannel):
             try:
                 if not self._may_embed(request):
                     raise Refused(403, "this web site is not among the clinic's origins")
-                self._requests.take(address)
+                await self._requests.take(address)
                 with self._at_once_there.hold(address):
                     answer = await handler(request)
             except Refused as refusal:
@@ -210,7 +210,7 @@ class WebsiteChannel(InputChannel):
 
     async def _open(self, request: Request) -> HTTPResponse:
         await _body(request)
-        self._openings.take(request.remote_addr or request.ip)
+        await self._openings.take(request.remote_addr or request.ip)
         await self._forget(request.app, await self._sessions.expired())
         session = await self._sessions.open()
         opening = await self._turn(request.app, session, "opening-message", _HELLO)
@@ -225,7 +225,7 @@ class WebsiteChannel(InputChannel):
             raise Refused(400, "text must be a text")
         said = await self._sessions.reply(session, message)
         if said is None:
-            self._messages.take(session)
+            await self._messages.take(session)
             with self._at_once_here.hold(session):
                 said = await self._turn(request.app, session, message, text)
         return response.json(self._said(session, said))
@@ -235,7 +235,7 @@ class WebsiteChannel(InputChannel):
         answer, verdict = body.get("answer"), body.get("verdict")
         if not isinstance(answer, str) or not _ANSWER_ID.fullmatch(answer) or verdict not in _VERDICTS:
             raise Refused(400, "answer must be the id of an answer, and verdict up or down")
-        self._messages.take(session)
+        await self._messages.take(session)
         if not await self._sessions.rate(session, answer, verdict):
             raise Refused(404, "there is no such answer to rate")
         return response.empty()

@@ -83,7 +83,8 @@ def blueprint(bookings_factory: Callable[[], Bookings], clinic: Clinic) -> Bluep
         bookings_factory: opens the store; called once, at the first request.
     """
     desk = Blueprint("frontdesk", url_prefix="/frontdesk")
-    by_address, altogether = Rate(*_GUESSES_BY_ADDRESS), Rate(*_GUESSES_ALTOGETHER)
+    by_address = Rate("frontdesk_by_address", *_GUESSES_BY_ADDRESS)
+    altogether = Rate("frontdesk", *_GUESSES_ALTOGETHER)
     opened: list[Bookings] = []
 
     def bookings() -> Bookings:
@@ -103,8 +104,8 @@ def blueprint(bookings_factory: Callable[[], Bookings], clinic: Clinic) -> Bluep
         if "authorization" in request.headers and not (is_right and is_known):
             count = Rate.check if is_right else Rate.take
             try:
-                count(by_address, request.remote_addr or request.ip)
-                count(altogether, "")
+                await count(by_address, request.remote_addr or request.ip)
+                await count(altogether, "")
             except TooMany as limit:
                 return text("Too many tries. Please wait.", 429, {"Retry-After": str(limit.seconds)})
         if not is_right:
