@@ -9,12 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import tomli
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCEPTED = ROOT / "deploy" / "vulnerabilities.toml"
@@ -67,7 +66,7 @@ def judge(report: Report, accepted: Mapping[str, set[str]]) -> tuple[list[str], 
 
 def read_accepted(path: Path = ACCEPTED) -> dict[str, set[str]]:
     """Return for each package the names of vulnerabilities that the table explains."""
-    entries = tomli.loads(path.read_text(encoding="utf-8"))["accepted"]
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))["accepted"]
     accepted: dict[str, set[str]] = {}
     for entry in entries:
         if not entry["why"].strip():

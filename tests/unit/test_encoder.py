@@ -89,7 +89,10 @@ def test_a_row_holds_no_more_tokens_than_it_may(sentences: Encoder, monkeypatch:
     texts = [["what is it", "and why"], ["and why"], ["how long does it last"], ["what is it"]]
     together = sentences.encode(texts)
     monkeypatch.setattr(encoder, "_ROW_TOKENS", 9)
-    assert np.allclose(sentences.encode(texts), together, atol=0.05)
+    apart = sentences.encode(texts)
+    likeness = (apart * together).sum(axis=1) / np.linalg.norm(apart, axis=1) / np.linalg.norm(together, axis=1)
+    # Eight bits round otherwise beside other texts, on some processors more than on others.
+    assert likeness.min() > 0.97
 
 
 def test_meaning_decides_likeness(sentences: Encoder) -> None:
