@@ -1,45 +1,53 @@
-# `make run` serves the assistant, `make test` runs every check; both set up and train what is not there yet.
+# `make help` lists what there is. What is not there yet is set up and trained first.
 .DELETE_ON_ERROR:
-.PHONY: setup train run test lint format benchmark audit
+.PHONY: help run test check train setup lint format benchmark audit
 
 PORT ?= 5005
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
+PYTEST = $(IN) python -m pytest -q --no-header
 MODEL = models/assistant.tar.gz
 DATA = $(shell find data -name '*.yml') config.yml domain.yml
 
-run: train widget/dist
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: train widget/dist ## set up, train and serve; ends with the address to open
 	@echo "Starting the assistant (about ten seconds) ..."
 	@$(IN) honcho --no-colour start --no-prefix -p $(PORT) -f deploy/Procfile
 
-train: $(MODEL)
+test: train widget/dist lint ## every check
+	@echo "Words, understanding, conversations and channels (two at a time) ..."
+	@$(PYTEST) -n 2 --dist loadfile tests/data tests/unit tests/nlu tests/conversations tests/channels
+	@echo "Outages and several servers; browsers beside them ..."
+	@$(PYTEST) tests/browser > var/browser.log 2>&1 & browser=$$!; \
+	$(PYTEST) tests/faults tests/scale; failed=$$?; \
+	wait $$browser || failed=$$?; cat var/browser.log; exit $$failed
 
-setup: models/.built widget/dist
+check: train ## what an editor breaks: data, answers and their facts, signs of emergencies, conversations
+	@$(PYTEST) -n 2 --dist loadfile tests/data tests/conversations
 
-test: train widget/dist lint
-	$(IN) python -m assistant data validate --fail-on-warnings > var/validate.log 2>&1 || { tail -n 20 var/validate.log; exit 1; }
-	$(IN) python -m assistant test core --stories data --out results/core --fail-on-prediction-errors > var/core.log 2>&1 || { tail -n 20 var/core.log; exit 1; }
-	$(IN) python -m pytest -q -n 2 --dist loadfile tests/unit tests/nlu tests/conversations tests/channels
-	$(IN) python -m pytest -q tests/faults tests/scale
-	$(IN) python -m pytest -q tests/browser
+train: $(MODEL) ## the model, where it is older than its data
 
-lint: .venv/.synced
+setup: models/.built widget/dist ## everything but the model
+
+lint: .venv/.synced ## style, types and the direction of imports
 	$(IN) ruff check .
 	$(IN) ruff format --check .
 	$(IN) mypy
 
-benchmark: train
+benchmark: train ## measure, beside Rasa's default pipeline
 	@for name in training understanding footprint turns throughput layers page; do \
 		$(IN) RASA_TELEMETRY_ENABLED=false python -W ignore -m benchmarks.$$name 2> var/benchmark.log || { tail -n 30 var/benchmark.log; exit 1; }; \
 	done
 
-audit: .venv/.synced
+audit: .venv/.synced ## known vulnerabilities of what is locked
 	@$(IN) python deploy/audit.py
 
-format: .venv/.synced
+format: .venv/.synced ## let ruff write the style
 	$(IN) ruff check --fix .
 	$(IN) ruff format .
 
-$(MODEL): models/.built $(DATA) $(wildcard assistant/nlu/*.py)
+$(MODEL): models/.built $(DATA) $(wildcard assistant/nlu/*.py) clinic/articles.py
 	@mkdir -p var
 	@echo "Training the assistant (about two minutes) ..."
 	@$(IN) LOG_LEVEL=ERROR python -m assistant train --skip-validation --fixed-model-name assistant > var/train.log 2>&1 || { tail -n 30 var/train.log; exit 1; }

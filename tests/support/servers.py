@@ -33,6 +33,7 @@ class Server:
         log: where its output goes, appended at each start.
         environment: variables beside those of the tests; a value may hold "{port}".
         program: what is run, `python -m` by default.
+        folder: where it is run, the project's own by default.
     """
 
     command: list[str]
@@ -40,6 +41,7 @@ class Server:
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = (sys.executable, "-m")
+    folder: Path = ROOT
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -55,7 +57,7 @@ class Server:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self.program, *(word.format(port=self.port) for word in self.command)],
-                cwd=ROOT,
+                cwd=self.folder,
                 env={**os.environ, **{name: value.format(port=self.port) for name, value in self.environment.items()}},
                 stdout=log,
                 stderr=log,
