@@ -1,6 +1,6 @@
 # `make help` lists what there is. What is not there yet is set up and trained first.
 .DELETE_ON_ERROR:
-.PHONY: help run test check train setup lint format benchmark audit
+.PHONY: help run test check train setup lint format benchmark figures audit
 
 PORT ?= 5005
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -36,9 +36,13 @@ lint: .venv/.synced ## style, types and the direction of imports
 	$(IN) mypy
 
 benchmark: train ## measure, beside Rasa's default pipeline
+	@deploy/setup benchmarks/default 3.10 || echo "So only our own figures are measured, without Rasa's default beside them."
 	@for name in training understanding footprint turns throughput layers page; do \
 		$(IN) RASA_TELEMETRY_ENABLED=false python -W ignore -m benchmarks.$$name 2> var/benchmark.log || { tail -n 30 var/benchmark.log; exit 1; }; \
 	done
+
+figures: .venv/.synced ## take what was measured last into the committed results and the tables that tell of them
+	@$(IN) python -m benchmarks.figures
 
 audit: .venv/.synced ## known vulnerabilities of what is locked
 	@$(IN) python deploy/audit.py

@@ -1,18 +1,28 @@
-"""How long a server takes to start, and how much memory it holds.
+"""How long a server takes to start, how much memory it holds, and how much its environment takes on the disk.
 
-python -m benchmarks.footprint
+    python -m benchmarks.footprint
+
+Environments are installed anew and compiled, as in the image; each is measured with `du`.
 """
 
+import os
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.contenders import NAMES, prepared, questions
+from benchmarks.contenders import DEFAULT, DEFAULT_PROJECT, NAMES, OURS, prepared, questions, trained
 from benchmarks.report import Row, tell
+from benchmarks.soak import soak
+from clinic.profile import ROOT
 
 STARTS = 3
 TURNS = 50
+# What this project allows itself, in megabytes.
+LIMITS = {"environment": 1400, "image": 650, "server": 400, "action_server": 100}
 
 
 def main() -> None:
@@ -24,7 +34,14 @@ def main() -> None:
         name: {figure: round(median(row[figure] for row in told), 1) for figure in told[0]}
         for name, told in starts.items()
     }
-    tell("footprint", {"start and memory": rows}, starts=STARTS, turns=TURNS)
+    sizes = {name: sized(name) | {"server": rows[name][f"megabytes_after_{TURNS}_turns"]} for name in NAMES}
+    with TemporaryDirectory() as folder:
+        sizes[OURS]["action_server"] = soak(Path(folder), TURNS, people=1).memory["actions"][-1]
+    comparisons = {"start and memory": rows, "megabytes": {**sizes, "at most": LIMITS}}
+    tell("footprint", comparisons, starts=STARTS, turns=TURNS)
+    for figure, most in LIMITS.items():
+        if sizes[OURS][figure] > most:
+            print(f"Over its limit of {most} MB: {figure.replace('_', ' ')}, {sizes[OURS][figure]} MB.")
 
 
 def measured(name: str) -> Row:
@@ -46,6 +63,40 @@ def measured(name: str) -> Row:
             return row | {f"megabytes_after_{TURNS}_turns": contender.resident_megabytes()}
         finally:
             contender.server.kill()
+
+
+def sized(name: str) -> Row:
+    """Return the megabytes of the environment with all that a developer needs, and of what an image carries.
+
+    An image has the packages that serve and the models; the base image and our code, which is small, are not counted.
+    """
+    if name == DEFAULT:
+        packages = installed(DEFAULT_PROJECT, DEFAULT_PROJECT / ".venv" / "bin" / "python")
+        return {"environment": packages, "image": packages + megabytes(trained(name))}
+    return {
+        "environment": installed(ROOT, Path(sys.executable)),
+        "image": installed(ROOT, Path(sys.executable), "--no-dev") + megabytes(ROOT / "models"),
+    }
+
+
+def installed(project: Path, python: Path, *options: str) -> int:
+    """Return the megabytes of a project's locked packages, installed in a folder of their own."""
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{ROOT}/.tools/bin:{os.environ['PATH']}")
+    if uv is None:
+        raise RuntimeError("Measuring an environment needs uv.")
+    with TemporaryDirectory() as folder:
+        command = [uv, "sync", "--frozen", "--quiet", "--compile-bytecode", "--python", str(python), *options]
+        environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": f"{folder}/environment"}
+        subprocess.run(command, cwd=project, env=environment, check=True)
+        return megabytes(Path(folder))
+
+
+def megabytes(path: Path) -> int:
+    """Return what a file or a folder takes on the disk."""
+    told = subprocess.run(
+        ["du", "--summarize", "--block-size=1M", str(path)], capture_output=True, text=True, check=True
+    )
+    return int(told.stdout.split()[0])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page of all results: `results/README.md` and its charts, drawn from the JSON files.
+"""The page of all results: a README.md and its charts, drawn from the JSON files beside it.
 
 python -m benchmarks.page
 """
@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
-from benchmarks.contenders import DEFAULT, NAMES, OURS
+from benchmarks.contenders import DEFAULT, OURS
 from benchmarks.layers import LAYERS
 from benchmarks.report import RESULTS
 
@@ -31,8 +31,13 @@ Comparisons = dict[str, dict[str, dict[str, float]]]
 
 
 def main() -> None:
+    render(RESULTS)
+
+
+def render(folder: Path) -> None:
+    """Write the page of a folder's results, and their charts."""
     results = {}
-    for path in sorted(RESULTS.glob("*.json")):
+    for path in sorted(folder.glob("*.json")):
         comparisons = compared(json.loads(path.read_text(encoding="utf-8")))
         chart = path.with_suffix(".png") if path.stem in CHARTS else None
         if chart:
@@ -42,17 +47,20 @@ def main() -> None:
         tables = [table(title, rows) for title, rows in comparisons.items()]
         results[path.stem] = {"chart": chart and chart.name, "tables": tables}
     template = jinja2.Template(Path(__file__).with_name("page.md").read_text(encoding="utf-8"))
-    (RESULTS / "README.md").write_text(template.render(results=results) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(template.render(results=results) + "\n", encoding="utf-8")
 
 
 def compared(result: dict[str, Any]) -> Comparisons:
     """Return what a file compares, by title."""
-    if "comparisons" in result:
-        comparisons: Comparisons = result["comparisons"]
-        return comparisons
     if "memory" in result:
         return {f"resident memory, {result['turns']} turns": result["memory"]}
-    return {"share of 1": {**result["rows"], "ratio": result["ratio"]}}
+    comparisons: Comparisons = result["comparisons"]
+    return comparisons
+
+
+def contenders(rows: dict[str, Any]) -> list[str]:
+    """Return who of the two is in a comparison: ours alone where the default could not be set up."""
+    return [name for name in _COLOURS if name in rows]
 
 
 def table(title: str, rows: dict[str, dict[str, float]]) -> str:
@@ -73,7 +81,8 @@ def panels(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
 def bars(axis: Axes, groups: list[str], values: dict[str, list[float]], title: str) -> None:
     """Draw a bar of each contender in each group, with its value."""
     places = np.arange(len(groups))
-    for offset, name in zip((-_WIDTH / 2, _WIDTH / 2), NAMES, strict=True):
+    for place, name in enumerate(values):
+        offset = (place - (len(values) - 1) / 2) * _WIDTH
         drawn = axis.bar(places + offset, values[name], _WIDTH * 0.95, label=name, color=_COLOURS[name])
         labels = [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in values[name]]
         axis.bar_label(drawn, labels, fontsize=8, padding=2)
@@ -95,18 +104,20 @@ def draw_groups(comparisons: Comparisons, titles: dict[str, str]) -> Figure:
     """Draw some figures in a plot each, with bars for each comparison."""
     figure, axes = panels(len(titles), (10, 3.5))
     for axis, (name, title) in zip(axes, titles.items(), strict=True):
-        values = {contender: [rows[contender][name] for rows in comparisons.values()] for contender in NAMES}
+        (some, *_) = comparisons.values()
+        values = {one: [rows[one][name] for rows in comparisons.values()] for one in contenders(some)}
         bars(axis, list(comparisons), values, title)
     axes[0].legend(frameon=False, loc="upper left")
     return figure
 
 
 def draw_figures(comparisons: Comparisons) -> Figure:
-    """Draw each figure of the one comparison in a plot of its own."""
-    (rows,) = comparisons.values()
-    figure, axes = panels(len(rows[OURS]), (2.6 * len(rows[OURS]), 2.8))
-    for axis, name in zip(axes, rows[OURS], strict=True):
-        bars(axis, [""], {contender: [rows[contender][name]] for contender in NAMES}, name.replace("_", " "))
+    """Draw each figure in a plot of its own."""
+    drawn = [(name, rows) for rows in comparisons.values() for name in rows[OURS]]
+    figure, axes = panels(len(drawn), (2.2 * len(drawn), 2.8))
+    for axis, (name, rows) in zip(axes, drawn, strict=True):
+        values = {one: [rows[one][name]] for one in contenders(rows) if name in rows[one]}
+        bars(axis, [""], values, name.replace("_", " "))
         axis.set_yticks([])
     axes[0].legend(frameon=False)
     return figure
@@ -114,11 +125,12 @@ def draw_figures(comparisons: Comparisons) -> Figure:
 
 def draw_layers(comparisons: Comparisons) -> Figure:
     (rows,) = comparisons.values()
+    names = contenders(rows)
     figure, (axis,) = panels(1, (10, 2.4))
-    starts = np.zeros(len(NAMES))
+    starts = np.zeros(len(names))
     for layer, colour in zip(LAYERS, _LAYER_COLOURS, strict=True):
-        widths = np.array([rows[name][layer] for name in NAMES])
-        axis.barh(NAMES, widths, left=starts, label=layer, color=colour, height=0.6)
+        widths = np.array([rows[name][layer] for name in names])
+        axis.barh(names, widths, left=starts, label=layer, color=colour, height=0.6)
         starts += widths
     axis.set_xlabel("CPU milliseconds of a turn")
     axis.legend(frameon=False, ncol=len(LAYERS), loc="lower center", bbox_to_anchor=(0.5, 1))

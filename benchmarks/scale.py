@@ -7,9 +7,7 @@ a small share of a core by a control group, as if each had a slower machine of i
 else. The second holds back nothing: with two cores it shows what the others leave.
 """
 
-import json
 import os
-import platform
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +20,7 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmarks.contenders import questions
-from benchmarks.report import RESULTS, Row
+from benchmarks.report import Row, write
 from tests.scale.cluster import Cluster, cluster
 from tests.scale.people import Person
 from tests.support.servers import Server
@@ -56,9 +54,7 @@ def main() -> None:
     for title, each in comparisons.items():
         table = [[figure, *(row[figure] for row in each.values())] for figure in each["ratio"]]
         print(f"\n{tabulate(table, [title, *each])}")
-    machine = {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()}
-    content = {"comparisons": comparisons, "people": PEOPLE, "turns_a_conversation": TURNS, "machine": machine}
-    (RESULTS / "scale.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write("scale", {"comparisons": comparisons, "people": PEOPLE, "turns_a_conversation": TURNS})
 
 
 def ratio(one: Row, two: Row) -> Row:

@@ -3,7 +3,6 @@
 python -m benchmarks.soak [TURNS]
 """
 
-import json
 import secrets
 import sys
 import threading
@@ -18,9 +17,9 @@ from tempfile import TemporaryDirectory
 import requests
 from tabulate import tabulate
 
+from benchmarks.report import write
 from tests.support.servers import Server, actions, rasa
 
-RESULTS = Path(__file__).parent / "results" / "soak.json"
 TURNS = 10_000
 PEOPLE = 8
 WARM_UP = 0.1
@@ -166,7 +165,7 @@ def main() -> None:
         "memory": rows,
         "samples_mb": done.memory,
     }
-    RESULTS.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write("soak", told)
 
 
 if __name__ == "__main__":

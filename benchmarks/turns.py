@@ -9,7 +9,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from benchmarks.contenders import DEFAULT, NAMES, OURS, Contender, questions, serving
+from benchmarks.contenders import NAMES, Contender, questions, serving
 from benchmarks.report import Row, tell
 
 # By what it is called: from which turn to which, and in how many conversations at least.
@@ -41,7 +41,7 @@ def main() -> None:
     comparisons = {title: {name: figures(turns[name], *span[:2]) for name in NAMES} for title, span in LENGTHS.items()}
     growth = {
         name: round(comparisons["turn 200"][name]["cpu_ms"] / comparisons["turn 5"][name]["cpu_ms"], 2)
-        for name in (DEFAULT, OURS)
+        for name in NAMES
     }
     print(f"\nCPU of turn 200 over that of turn 5: {growth}")
     tell("turns", comparisons, cpu_of_turn_200_over_turn_5=growth)
