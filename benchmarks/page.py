@@ -112,11 +112,15 @@ def draw_groups(comparisons: Comparisons, titles: dict[str, str]) -> Figure:
 
 
 def draw_figures(comparisons: Comparisons) -> Figure:
-    """Draw each figure in a plot of its own."""
-    drawn = [(name, rows) for rows in comparisons.values() for name in rows[OURS]]
-    figure, axes = panels(len(drawn), (2.2 * len(drawn), 2.8))
-    for axis, (name, rows) in zip(axes, drawn, strict=True):
-        values = {one: [rows[one][name]] for one in contenders(rows) if name in rows[one]}
+    """Draw each figure that all contenders have in a plot of its own."""
+    drawn: dict[str, dict[str, list[float]]] = {}
+    for rows in comparisons.values():
+        names = contenders(rows)
+        for figure in rows[OURS]:
+            if all(figure in rows[name] for name in names):
+                drawn[figure] = {name: [rows[name][figure]] for name in names}
+    figure, axes = panels(len(drawn), (2.6 * len(drawn), 2.8))
+    for axis, (name, values) in zip(axes, drawn.items(), strict=True):
         bars(axis, [""], values, name.replace("_", " "))
         axis.set_yticks([])
     axes[0].legend(frameon=False)
