@@ -13,8 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import DEFAULT, OURS
-from benchmarks.report import RESULTS
+from benchmarks.report import DEFAULT, OURS, RESULTS
 from clinic.profile import ROOT
 
 KEPT = Path(__file__).parent / "results"

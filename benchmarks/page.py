@@ -19,9 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
-from benchmarks.contenders import DEFAULT, OURS
 from benchmarks.layers import LAYERS
-from benchmarks.report import RESULTS
+from benchmarks.report import DEFAULT, OURS, RESULTS
 
 _COLOURS = {DEFAULT: "#8a94a6", OURS: "#0b6e6e"}
 _LAYER_COLOURS = ("#0b6e6e", "#4fa3a0", "#c9a227", "#8a94a6", "#d07b5c", "#5b5f97")

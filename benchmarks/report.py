@@ -10,9 +10,10 @@ from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks.contenders import DEFAULT, OURS
 from clinic.profile import ROOT
 
+OURS = "ours"
+DEFAULT = "default"
 RESULTS = ROOT / "results" / "benchmarks"
 
 Row = dict[str, float]

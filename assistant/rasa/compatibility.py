@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import packaging.version
 import yaml
 
@@ -103,16 +102,18 @@ class StandIns(MetaPathFinder, Loader):
 
 
 def compute_in_one_thread() -> None:
-    """Keep NumPy and the tokenizer from starting threads; call it before they compute."""
+    """Keep NumPy and the tokenizer from starting threads; call it before they are imported."""
     os.environ.update(ONE_THREAD)
 
 
 def prepare(is_serving: bool = False) -> None:
-    """Make `import rasa` possible; call it once, before that.
+    """Make `import rasa` possible; called again, it does nothing.
 
     Args:
         is_serving: whether nothing but Rasa's command `run` is wanted, for which less is loaded.
     """
+    if any(isinstance(finder, StandIns) for finder in sys.meta_path):
+        return
     warnings.simplefilter("ignore")
     _put_back_names()
     sys.modules["dask"] = _dask()
@@ -137,6 +138,9 @@ def missing_component(config: Path) -> str | None:
 
 def _put_back_names() -> None:
     """Put back two names that Rasa looks up and that the libraries have dropped."""
+    # Not before: a server says first how many threads it may start.
+    import numpy as np
+
     # Rasa asks whether a version is one; none is, any more.
     packaging.version.LegacyVersion = type("LegacyVersion", (), {})  # type: ignore[attr-defined]
     np.VisibleDeprecationWarning = np.exceptions.VisibleDeprecationWarning  # type: ignore[attr-defined]
