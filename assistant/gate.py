@@ -25,7 +25,7 @@ from assistant.choices import Button, chosen, is_closed, offer, pressed
 from assistant.context import meant
 from assistant.nlu.featurizer import QUESTIONS_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, SIGN_KEY, RedFlags
-from assistant.rasa.tracker_store import conversation_store, reading_once
+from assistant.rasa.tracker_store import reading_once
 from assistant.responses import ClinicResponses
 from clinic.articles import the_library
 from service.database import StoreUnavailable
@@ -124,7 +124,7 @@ class Gate:
             raise NoModel
         async with agent.lock_store.lock(message.sender_id), reading_once():
             # A message that comes again, since the server that answered it ended, is not gone through twice.
-            said = await conversation_store(agent).said(message.sender_id, message.message_id)
+            said = await agent.tracker_store.said(message.sender_id, message.message_id)
             for words in itertools.chain(*said):
                 await message.output_channel.send_response(message.sender_id, words)
             for turn in (await self._turns(text, message, agent))[len(said) :]:

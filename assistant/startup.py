@@ -1,6 +1,7 @@
 """What Rasa's command `run` keeps to here: our own model and no other, a port of this machine, logs without words."""
 
 import argparse
+import asyncio
 import gzip
 import hashlib
 import hmac
@@ -10,10 +11,12 @@ import zlib
 from pathlib import Path
 
 import pluggy
+from rasa.core.agent import Agent
 from rasa.core.utils import AvailableEndpoints
 from rasa.shared.constants import DEFAULT_MODELS_PATH
+from sanic import Sanic
 
-from assistant.rasa import tuning
+from assistant.rasa.tuning import freeze_garbage_collector, tune
 from clinic.profile import ROOT
 from service import logs
 from service.database import Database, StoreUnavailable, database_url
@@ -32,7 +35,6 @@ class Serving:
     @_hook
     def configure_commandline(self, cmdline_arguments: argparse.Namespace) -> None:
         """Set up logs and engine and check what the server needs; end with one sentence when it cannot serve."""
-        tuning.install()
         if cmdline_arguments.model == DEFAULT_MODELS_PATH:
             cmdline_arguments.model = str(MODEL)
         try:
@@ -41,6 +43,33 @@ class Serving:
         except (SettingError, StartError) as error:
             sys.stderr.write(f"{error}\n")
             raise SystemExit(1) from error
+
+
+def agent_of(app: Sanic) -> Agent | None:
+    """Return the agent of a server, or None while it has no model."""
+    agent: Agent | None = getattr(app.ctx, "agent", None)
+    return agent if agent is not None and agent.is_ready() else None
+
+
+async def begin(app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
+    """Make the agent that Rasa has loaded ready to serve.
+
+    Raises:
+        SystemExit: Rasa could not load it.
+    """
+    agent = agent_of(app)
+    if agent is None:
+        sys.stderr.write(f"The model cannot be loaded: delete {MODEL} and run `make train`.\n")
+        raise SystemExit(1)
+    tune(agent)
+    freeze_garbage_collector()
+
+
+async def announce(_app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
+    """Tell a person who has started the server where to open it."""
+    port = settings().port
+    if port:
+        sys.stderr.write(f"\nThe assistant is ready: open http://127.0.0.1:{port}/chat/\n\n")
 
 
 def _check(arguments: argparse.Namespace) -> None:

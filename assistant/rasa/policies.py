@@ -1,16 +1,111 @@
-"""The policy that follows the stories of `data/`."""
+"""The policies: one for rules and one for stories, both of which do what Rasa's own do, sooner."""
 
+import json
 from typing import Any
 
 from rasa.core.constants import POLICY_MAX_HISTORY
 from rasa.core.policies.memoization import MemoizationPolicy
 from rasa.core.policies.policy import PolicyPrediction
+from rasa.core.policies.rule_policy import RULES, RULES_FOR_LOOP_UNHAPPY_PATH, RulePolicy
+from rasa.engine.graph import ExecutionContext
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.core.constants import ACTIVE_LOOP, LOOP_NAME, PREVIOUS_ACTION, USER
 from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.events import ActionExecuted
 from rasa.shared.core.trackers import DialogueStateTracker, is_prev_action_listen_in_state
-from rasa.shared.nlu.constants import ACTION_NAME, INTENT
+from rasa.shared.nlu.constants import ACTION_NAME, INTENT, TEXT
+
+from assistant.rasa.conversation import latest_states
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True)
+class FastRulePolicy(RulePolicy):
+    """Rasa's RulePolicy, which looks only at rules that may match and at as many states as a rule has.
+
+    What it predicts is the same. It is trained as Rasa's is, and faster from then on.
+    """
+
+    # For each rule the action and the intent that its last state asks for; None until the rules are known.
+    _endings: dict[str, tuple[str | None, str | None]] | None = None
+    _longest = 0
+    _tells_of_texts = True
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> "FastRulePolicy":
+        policy: FastRulePolicy = super().load(config, model_storage, resource, execution_context, **kwargs)
+        policy._index()
+        return policy
+
+    def train(self, training_trackers: list[Any], domain: Domain, **kwargs: Any) -> Resource:
+        resource: Resource = super().train(training_trackers, domain, **kwargs)
+        self._index()
+        return resource
+
+    def _index(self) -> None:
+        rules = {
+            rule: json.loads(rule)
+            for kind in (RULES, RULES_FOR_LOOP_UNHAPPY_PATH)
+            for rule in self.lookup.get(kind, {})
+        }
+        self._endings = {rule: _ending(states[-1]) for rule, states in rules.items()}
+        self._longest = max(map(len, rules.values()), default=0)
+        self._tells_of_texts = any(TEXT in state.get(USER, {}) for states in rules.values() for state in states)
+
+    def _find_action_from_rules(
+        self, tracker: DialogueStateTracker, domain: Domain, use_text_for_last_user_input: bool
+    ) -> tuple[str | None, str | None, bool]:
+        """Look for a rule by what was typed, before one by its intent, only where rules tell of what was typed."""
+        if use_text_for_last_user_input and not self._tells_of_texts:
+            return None, None, False
+        found: tuple[str | None, str | None, bool] = super()._find_action_from_rules(
+            tracker, domain, use_text_for_last_user_input
+        )
+        return found
+
+    def _prediction_states(
+        self,
+        tracker: DialogueStateTracker,
+        domain: Domain,
+        use_text_for_last_user_input: bool = False,
+        rule_only_data: dict[str, Any] | None = None,
+    ) -> list[State]:
+        """Return the states that rules are compared with: as many of the latest as the longest rule has."""
+        if self._endings is None:
+            all_states: list[State] = super()._prediction_states(
+                tracker, domain, use_text_for_last_user_input, rule_only_data
+            )
+            return all_states
+        states = latest_states(tracker, domain, self._longest)
+        self.featurizer._choose_last_user_input([states], use_text_for_last_user_input)
+        return states
+
+    def _get_possible_keys(self, lookup: dict[str, str], states: list[State]) -> set[str]:
+        """Return the rules that a conversation may be following, by looking only at those that end as it does."""
+        if self._endings is not None:
+            action, intent = _ending(states[-1])
+            endings = {(action, intent), (action, None), (None, None)}
+            lookup = {rule: told for rule, told in lookup.items() if self._endings[rule] in endings}
+        possible: set[str] = super()._get_possible_keys(lookup, states)
+        return possible
+
+    def format_tracker_states(self, states: list[dict[str, Any]]) -> list[str]:
+        """Return nothing: Rasa writes all states for a log that is off, and copies them."""
+        return []
+
+
+def _ending(state: State) -> tuple[str | None, str | None]:
+    """Return the action and the intent of a state; Nones when it has no action."""
+    action = state.get(PREVIOUS_ACTION, {}).get(ACTION_NAME)
+    return (action, state.get(USER, {}).get(INTENT)) if action else (None, None)
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True)

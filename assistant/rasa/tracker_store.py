@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import ujson
-from rasa.core.agent import Agent
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import TrackerStore
 from rasa.shared.core.domain import Domain
@@ -128,6 +127,10 @@ class ConversationStore(TrackerStore):
         except StoreUnavailable as error:
             raise RasaException(f"The conversation store cannot be reached at start: {error}.") from error
 
+    def init_tracker(self, sender_id: str) -> DialogueStateTracker:
+        """Return the tracker that a conversation begins with."""
+        return Conversation(sender_id, self.domain.slots, self.max_event_history)
+
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
         return (await self._load(sender_id)).tracker
 
@@ -221,12 +224,6 @@ async def reading_once() -> AsyncIterator[None]:
         yield
     finally:
         _reads_once.reset(token)
-
-
-def conversation_store(agent: Agent) -> ConversationStore:
-    """Return the tracker store that Rasa's agent wraps."""
-    store: ConversationStore = getattr(agent.tracker_store, "_tracker_store", agent.tracker_store)
-    return store
 
 
 def _event(parameters: dict[str, Any]) -> Event:

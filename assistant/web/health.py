@@ -1,20 +1,15 @@
 """The Rasa server's own state: /health, /ready and /metrics."""
 
-import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
-from rasa.core.agent import Agent
 from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint, Sanic
 
 from assistant import metrics
-from assistant.rasa.tracker_store import conversation_store
-from assistant.rasa.tuning import settle, unwrap_store
-from assistant.startup import MODEL
+from assistant.startup import agent_of, announce, begin
 from service.health import Health
 from service.settings import settings
 
@@ -34,19 +29,9 @@ class Status(InputChannel):
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         status = Blueprint("status")
         metrics.prepare()
-
-        @status.listener("after_server_start")
-        async def announce(app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
-            agent = _agent_of(app)
-            if agent is None:
-                sys.stderr.write(f"The model cannot be loaded: delete {MODEL} and run `make train`.\n")
-                raise SystemExit(1)
-            unwrap_store(agent)
-            settle()
-            port = settings().port
-            if port:
-                sys.stderr.write(f"\nThe assistant is ready: open http://127.0.0.1:{port}/chat/\n\n")
-
+        # Rasa has no other door for what comes after it has loaded its agent, at priority 0.
+        status.listener("before_server_start", priority=-1)(begin)
+        status.listener("after_server_start")(announce)
         for path, handler in health_of_server().handlers().items():
             status.add_route(handler, path)
         return status
@@ -59,22 +44,16 @@ def health_of_server() -> Health:
     """
 
     async def conversations() -> bool:
-        agent = _agent_of(Sanic.get_app())
+        agent = agent_of(Sanic.get_app())
         if agent is None:
             return False
-        await conversation_store(agent).retrieve("status:ready")
+        await agent.tracker_store.retrieve("status:ready")
         return True
 
     async def model() -> bool:
-        return _agent_of(Sanic.get_app()) is not None
+        return agent_of(Sanic.get_app()) is not None
 
     return Health({"model": model, "conversations": conversations}, {"actions": _actions_answer})
-
-
-def _agent_of(app: Sanic) -> Agent | None:
-    """Return the agent of a server, or None while it has no model."""
-    agent: Agent | None = getattr(app.ctx, "agent", None)
-    return agent if agent is not None and agent.is_ready() else None
 
 
 async def _actions_answer() -> bool:

@@ -16,7 +16,6 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
 from assistant.gate import Gate
-from assistant.rasa.tracker_store import conversation_store
 from assistant.web.health import health_of_server
 from assistant.website.sessions import Reply, Sessions
 from clinic.profile import ROOT, the_clinic
@@ -276,7 +275,7 @@ class WebsiteChannel(InputChannel):
         if kept is not None:
             return kept
         # Cleared since the message was let in.
-        await conversation_store(app.ctx.agent).delete(conversation)
+        await app.ctx.agent.tracker_store.delete(conversation)
         return output.said
 
     async def _forget(self, app: Sanic, sessions: list[str]) -> None:
@@ -285,7 +284,7 @@ class WebsiteChannel(InputChannel):
         running = [turn for (session, _), turn in self._turns.items() if session in sessions]
         await asyncio.gather(*running, return_exceptions=True)
         for session in sessions:
-            await conversation_store(app.ctx.agent).delete(self._conversation(session))
+            await app.ctx.agent.tracker_store.delete(self._conversation(session))
         # What a turn that was still running has kept.
         if running:
             await self._sessions.close(sessions)

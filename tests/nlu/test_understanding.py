@@ -17,6 +17,7 @@ from rasa.core.channels.channel import UserMessage
 
 from assistant.nlu.decision import ARTICLE_INTENTS
 from assistant.nlu.importer import contrastive_examples
+from assistant.rasa.tuning import tune
 from clinic.articles import Library, the_library
 from clinic.profile import ROOT
 
@@ -63,7 +64,7 @@ EXAMPLES = the_library().examples
 def agent() -> Agent:
     """Load the newest model."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    return Agent.load(max((ROOT / "models").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime))
+    return tune(Agent.load(max((ROOT / "models").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)))
 
 
 def parse(texts: list[str]) -> list[dict[str, Any]]:

@@ -25,10 +25,8 @@ from rasa.shared.core.events import (
 )
 from rasa.shared.core.trackers import DialogueStateTracker, EventVerbosity
 
-from assistant.rasa import tuning as engine
 from assistant.rasa.conversation import Conversation
-from assistant.rasa.policies import StoryPolicy
-from assistant.rasa.tuning import possible_keys
+from assistant.rasa.policies import FastRulePolicy, StoryPolicy
 from clinic.articles import DATA, the_library
 
 DOMAIN = Domain.from_dict(the_library().domain())
@@ -178,7 +176,15 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> RulePolicy:
     return policy
 
 
-def test_it_finds_the_rules_that_rasas_own_policy_finds(rules: RulePolicy) -> None:
+@pytest.fixture(scope="module")
+def fast_rules(rules: RulePolicy, tmp_path_factory: pytest.TempPathFactory) -> FastRulePolicy:
+    """Our policy with the very same rules, loaded as a server does."""
+    rules.persist()
+    storage, config = rules._model_storage, rules.config
+    return FastRulePolicy.load(config, storage, rules._resource, ExecutionContext(GraphSchema({}), "test"))
+
+
+def test_it_finds_the_rules_that_rasas_own_policy_finds(rules: RulePolicy, fast_rules: FastRulePolicy) -> None:
     intents, chooser, found = sorted(DOMAIN.intents), random.Random(2), 0
     for _ in range(300):
         talk, _ = a_talk(chooser)
@@ -186,26 +192,24 @@ def test_it_finds_the_rules_that_rasas_own_policy_finds(rules: RulePolicy) -> No
         states = DialogueStateTracker.from_events("rest:ana", events, DOMAIN.slots).past_states(DOMAIN)
         for lookup in rules.lookup["rules"], rules.lookup["rules_for_loop_unhappy_path"]:
             keys = rules._get_possible_keys(lookup, states)
-            assert possible_keys(rules, lookup, states) == keys, [str(event) for event in events]
+            assert fast_rules._get_possible_keys(lookup, states) == keys, [str(event) for event in events]
             found += bool(keys)
     assert found > 100
 
 
-def test_it_predicts_what_rasas_own_policy_predicts(rules: RulePolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_predicts_what_rasas_own_policy_predicts(rules: RulePolicy, fast_rules: FastRulePolicy) -> None:
     intents, chooser = sorted(DOMAIN.intents), random.Random(3)
 
-    def predicted(kind: type[DialogueStateTracker]) -> list[tuple[str, bool]]:
+    def predicted(policy: RulePolicy, kind: type[DialogueStateTracker]) -> list[tuple[str, bool]]:
         found = []
         for events in talks:
-            prediction = rules.predict_action_probabilities(kind.from_events("rest:ana", events, DOMAIN.slots), DOMAIN)
+            prediction = policy.predict_action_probabilities(kind.from_events("rest:ana", events, DOMAIN.slots), DOMAIN)
             likeliest = DOMAIN.action_names_or_texts[int(np.argmax(prediction.probabilities))]
             found.append((likeliest if max(prediction.probabilities) == 1 else "none", bool(prediction.events)))
         return found
 
     talks = [[*a_talk(chooser)[0][:-1], asked(chooser.choice(intents))][: chooser.randint(1, 60)] for _ in range(200)]
-    theirs = predicted(DialogueStateTracker)
-    for owner, name, ours in engine.REPLACED:
-        monkeypatch.setattr(owner, name, ours, raising=False)
-    assert predicted(DialogueStateTracker) == theirs
-    assert predicted(Conversation) == theirs
+    theirs = predicted(rules, DialogueStateTracker)
+    assert predicted(fast_rules, DialogueStateTracker) == theirs
+    assert predicted(fast_rules, Conversation) == theirs
     assert len(set(theirs)) > 10

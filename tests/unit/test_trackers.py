@@ -43,7 +43,7 @@ from assistant.rasa.tracker_store import (
     reading_once,
     shortened,
 )
-from assistant.rasa.tuning import unwrap_store
+from assistant.rasa.tuning import tune
 from clinic.articles import the_library
 from clinic.profile import ROOT
 from service import database
@@ -199,8 +199,9 @@ async def test_a_database_without_its_table_is_unavailable(store: ConversationSt
 
 async def test_rasas_agent_uses_the_store_as_it_is(locked: ConversationStore) -> None:
     agent = Agent(DOMAIN, tracker_store=locked)
-    agent.processor = SimpleNamespace(tracker_store=agent.tracker_store)
-    unwrap_store(agent)
+    runner = SimpleNamespace()
+    agent.processor = SimpleNamespace(tracker_store=agent.tracker_store, graph_runner=runner, domain=DOMAIN.copy())
+    tune(agent)
     for tracker_store in (agent.tracker_store, agent.processor.tracker_store):
         with pytest.raises(StoreUnavailable):
             await tracker_store.save(tracker_of([*START, *turns(1)]))

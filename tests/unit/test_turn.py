@@ -16,7 +16,7 @@ from rasa.core.utils import AvailableEndpoints
 from rasa.shared.core.events import BotUttered
 
 from assistant.gate import LONGEST_MESSAGE, Gate
-from assistant.rasa import tuning as engine
+from assistant.rasa import tuning
 from assistant.startup import MODEL
 from clinic.profile import ROOT
 
@@ -28,6 +28,12 @@ async def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'conversations.db'}")
     monkeypatch.setenv("ACTION_URL", "http://127.0.0.1:9/webhook")
     monkeypatch.setenv("ACTION_TOKEN", "none")
+    for owner, name, _ in tuning.PATCHES:
+        monkeypatch.setattr(owner, name, getattr(owner, name, None), raising=False)
+    return await load()
+
+
+async def load() -> Agent:
     return await load_agent(str(MODEL), endpoints=AvailableEndpoints.read_endpoints(str(ROOT / "endpoints.yml")))
 
 
@@ -52,15 +58,11 @@ async def events_of(agent: Agent, user: str) -> list[str]:
     return [str(event) for event in tracker.events if not isinstance(event, BotUttered)]
 
 
-async def test_a_server_does_what_rasas_own_engine_does(
-    agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_does_what_rasas_own_engine_does(agent: Agent, tmp_path: Path) -> None:
+    agent.tracker_store = agent.processor.tracker_store = agent.tracker_store._tracker_store
     done = await events_of(agent, "rest:ana")
-    for owner, name, _ in engine.REPLACED:
-        monkeypatch.setattr(owner, name, getattr(owner, name, None), raising=False)
-    engine.install()
-    ours = await load_agent(str(MODEL), endpoints=AvailableEndpoints.read_endpoints(str(ROOT / "endpoints.yml")))
-    assert isinstance(ours.processor.graph_runner, engine.SequentialRunner)
+    ours = tuning.tune(await load())
+    assert isinstance(ours.processor.graph_runner, tuning.SequentialRunner)
     assert await events_of(ours, "rest:bo") == done
     assert len(done) > 30
 
@@ -73,6 +75,7 @@ async def test_a_server_does_what_rasas_own_engine_does(
 
 
 async def test_the_encoder_runs_once_a_message(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    tuning.tune(agent)
     gate, runs = Gate(lambda: agent, seconds=60), Counter[str]()
 
     async def said_to(text: str) -> list[dict[str, Any]]:
