@@ -37,6 +37,7 @@ LONGEST_MESSAGE = 1000
 SECONDS_TO_ANSWER = 4.5
 NO_WORDS_INTENT = "no_words"
 HELP_INTENT = "ask_help"
+GREET_INTENT = "greet"
 _LONGEST_SCAN = 20_000
 _LONGEST_CHOICE = 120
 _CONVERSATION_ID = re.compile(r"[a-z]+:[A-Za-z0-9._-]{1,100}")
@@ -133,6 +134,8 @@ class Gate:
 
     async def _turns(self, text: str, message: UserMessage, agent: Agent) -> list[UserMessage]:
         """Return a message as the turns it makes: one for each of its questions."""
+        if message.parse_data is not None:
+            return [_turn_of(message, message.parse_data)]
         if not text:
             return [_turn_of(message, _understood("", NO_WORDS_INTENT))]
         choice = await self._choice(text, message, agent)
@@ -254,6 +257,11 @@ def _last_said(tracker: DialogueStateTracker) -> list[dict[str, Any]]:
 def _has_numbers(channel: OutputChannel, buttons: list[Button]) -> bool:
     """Tell whether a channel shows an offer with numbers; those that say nothing of it show buttons."""
     return bool(getattr(channel, "has_numbers", lambda _buttons: False)(buttons))
+
+
+def stated(intent: str) -> dict[str, Any]:
+    """Return the `parse_data` of a message that is no words of a person: one who begins, or asks a menu for help."""
+    return _understood(f"/{intent}", intent)
 
 
 def _understood(text: str, intent: str) -> dict[str, Any]:

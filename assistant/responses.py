@@ -1,4 +1,4 @@
-"""How the words of `data/` become an answer: the clinic's details, the source line, and what fits the message."""
+"""How the words of `data/` become an answer: the clinic's details, the source, and what fits the message."""
 
 import re
 from typing import Any
@@ -49,7 +49,7 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
             return None
         section = response.get("metadata", {}).get("section")
         if section:
-            response["text"] += f"\nSource: “{section}”, reviewed by {self._reviewer}."
+            response["source"] = {"section": section, "reviewer": self._reviewer}
         if understood.get(UNANSWERED_KEY) and utter_action == f"utter_{understood['intent']['name']}":
             response["text"] += f"\n{self.responses['utter_ask_the_rest'][0]['text']}"
         if utter_action == "utter_did_you_mean":

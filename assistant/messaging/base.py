@@ -10,7 +10,7 @@ from sanic import Blueprint, Request, Sanic, response
 from sanic.response import HTTPResponse
 
 from assistant.messaging.inbox import Inbox, Incoming
-from assistant.messaging.rendering import Outgoing, Style
+from assistant.messaging.rendering import Capabilities, Outgoing
 from service.database import StoreUnavailable
 from service.limits import TooLarge, body_of
 from service.settings import settings
@@ -75,7 +75,7 @@ class MessagingChannel(InputChannel):
         """
         raise NotImplementedError
 
-    def style(self, channel: str) -> Style:
+    def capabilities(self, channel: str) -> Capabilities:
         """Return what `channel`, one of `CHANNELS`, can show."""
         raise NotImplementedError
 

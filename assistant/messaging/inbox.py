@@ -24,9 +24,9 @@ from sanic import Sanic
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assistant.choices import Button
-from assistant.gate import Gate
+from assistant.gate import Gate, stated
 from assistant.messaging.api import Refused, TryAgain, Unwanted
-from assistant.messaging.rendering import Outgoing, Style, outgoing
+from assistant.messaging.rendering import Capabilities, Outgoing, outgoing
 from assistant.metrics import SEND_FAILURES
 from clinic.profile import the_clinic
 from service.database import Database, StoreUnavailable, create_all, database_url
@@ -92,6 +92,7 @@ class Incoming:
         id: the platform's id of it, at most 128 characters, unique on its channel. The same id again is a duplicate.
         conversation: see `service.sealing.conversation`; what stands before its colon is the channel.
         text: what was typed, or what a button sends back; None for a picture, a voice message and the like.
+        intent: what a platform's own button or command means, in place of words: to begin, or to ask for help.
         sent_at: the platform's own time of it, in seconds since 1970; 0 when it tells none.
         sequence: the platform's own order among messages of one time.
         contact: the telephone number it was written from (E.164), which the booking form may offer.
@@ -113,6 +114,7 @@ class Incoming:
     details: Mapping[str, str] = field(default_factory=dict)
     wish: Wish | None = None
     reply: str | None = None
+    intent: str | None = None
 
     def __post_init__(self) -> None:
         is_ordered = math.isfinite(self.sent_at) and abs(self.sequence) < _SEQUENCES
@@ -127,7 +129,7 @@ class Incoming:
 class Connector(Protocol):
     """A platform, as the inbox needs it: see `assistant.messaging.base.MessagingChannel`."""
 
-    def style(self, channel: str) -> Style: ...
+    def capabilities(self, channel: str) -> Capabilities: ...
 
     async def begin(self, message: Incoming) -> None: ...
 
@@ -326,7 +328,7 @@ class Inbox:
         if row.answer is None:
             with suppress(Exception):
                 await connector.begin(message)
-            parts = outgoing(await self._said(message, connector), connector.style(message.channel))
+            parts = outgoing(await self._said(message, connector), connector.capabilities(message.channel))
             await self._note(row, answer=seal(json.dumps([asdict(part) for part in parts]), INBOX))
         else:
             parts = [Outgoing(**part) for part in json.loads(unseal(row.answer, INBOX))]
@@ -366,11 +368,13 @@ class Inbox:
         """Pass a message through the gate and return what is said to it."""
         if message.reply is not None:
             return [{"text": message.reply}]
-        if message.text is None and not await self._database.transact(
-            lambda connection: self._may_tell(connection, message.conversation)
+        if (
+            message.text is None
+            and message.intent is None
+            and not await self._database.transact(lambda connection: self._may_tell(connection, message.conversation))
         ):
             return []
-        output = _Collected(message.channel, connector.style(message.channel))
+        output = _Collected(message.channel, connector.capabilities(message.channel))
         metadata = {"contact": seal(message.contact, CONTACT)} if message.contact else None
         async with self._turns:
             await self._gate(
@@ -378,6 +382,7 @@ class Inbox:
                     message.text or "",
                     output,
                     message.conversation,
+                    parse_data=stated(message.intent) if message.intent else None,
                     input_channel=message.channel,
                     message_id=message.id,
                     metadata=metadata,
@@ -446,9 +451,9 @@ class _Collected(OutputChannel):
         said: what Rasa gives to an output channel, in order.
     """
 
-    def __init__(self, channel: str, style: Style) -> None:
+    def __init__(self, channel: str, capabilities: Capabilities) -> None:
         self._channel = channel
-        self._style = style
+        self._capabilities = capabilities
         self.said: list[dict[str, Any]] = []
 
     def name(self) -> str:
@@ -456,7 +461,7 @@ class _Collected(OutputChannel):
 
     def has_numbers(self, buttons: Sequence[Button]) -> bool:
         """Tell the gate whether an offer is shown with numbers here, so that a number typed back is a choice."""
-        return self._style.has_numbers(buttons)
+        return self._capabilities.has_numbers(buttons)
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
         self.said.append(message)

@@ -12,13 +12,13 @@ from typing import Any
 from sanic import Blueprint, Request, response
 from sanic.response import HTTPResponse
 
+from assistant.gate import GREET_INTENT
 from assistant.messaging.api import Api, Refused, TryAgain
 from assistant.messaging.base import Forged, MessagingChannel
 from assistant.messaging.inbox import Incoming
-from assistant.messaging.rendering import Outgoing, Style
+from assistant.messaging.rendering import Capabilities, Outgoing
 from service.sealing import conversation
 
-_GREETING = "Hello"
 _GET_STARTED = "get started"
 _LONGEST_ID = 128
 # Codes of the Graph API for "too often" and "not just now", which come with status 400.
@@ -35,7 +35,7 @@ class MessengerChannel(MessagingChannel):
         super().__init__(settings)
         if settings:
             self._api = Api(settings["MESSENGER_API_URL"])
-            self._style = Style(longest=2000, most_buttons=13, longest_label=20)
+            self._capabilities = Capabilities(longest=2000, most_buttons=13, longest_label=20)
             token = settings["MESSENGER_PAGE_TOKEN"]
             self._access = {"access_token": token, "appsecret_proof": self._sign(token.encode())}
 
@@ -55,8 +55,8 @@ class MessengerChannel(MessagingChannel):
         events = [event for entry in notice.get("entry", []) for event in entry.get("messaging", [])]
         return [message for place, event in enumerate(events) for message in self._read(event, place)]
 
-    def style(self, channel: str) -> Style:
-        return self._style
+    def capabilities(self, channel: str) -> Capabilities:
+        return self._capabilities
 
     async def send(self, message: Incoming, part: Outgoing) -> None:
         content: dict[str, Any] = {"text": part.text}
@@ -102,7 +102,8 @@ class MessengerChannel(MessagingChannel):
         yield Incoming(
             id=id_ if len(id_) <= _LONGEST_ID else hashlib.sha256(id_.encode()).hexdigest(),
             conversation=conversation(self.name(), person),
-            text=_text(said) if "message" in event else _wish(said),
+            text=_text(said) if "message" in event else _title(said),
+            intent=GREET_INTENT if "postback" in event and _title(said) is None else None,
             sent_at=int(event.get("timestamp", 0)) / 1000,
             sequence=place,
             details={"person": person},
@@ -116,7 +117,7 @@ def _text(message: dict[str, Any]) -> str | None:
     return (message.get("quick_reply") or {}).get("payload") or message.get("text")
 
 
-def _wish(postback: dict[str, Any]) -> str:
-    """Return what is meant by a button of the page's own settings: to begin, or what stands on it."""
+def _title(postback: dict[str, Any]) -> str | None:
+    """Return the words on a button of the page's own settings, or None for the one with which people begin."""
     title = str(postback.get("title") or "")
-    return _GREETING if title.casefold() in ("", _GET_STARTED) else title
+    return None if title.casefold() in ("", _GET_STARTED) else title

@@ -10,15 +10,14 @@ from sanic import Request, response
 from sanic.response import HTTPResponse
 from slack_sdk.signature import SignatureVerifier
 
+from assistant.gate import GREET_INTENT, HELP_INTENT
 from assistant.messaging.api import Api, Refused, TryAgain
 from assistant.messaging.base import Forged, MessagingChannel
 from assistant.messaging.inbox import Incoming
-from assistant.messaging.rendering import Outgoing, Style, dressed
+from assistant.messaging.rendering import Capabilities, Outgoing, format_text
 from clinic.profile import the_clinic
 from service.sealing import conversation
 
-_GREETING = "Hello"
-_HELP = "Help"
 _FORM = "application/x-www-form-urlencoded"
 # Of what people do in a channel, Slack tells each in a kind of its own; these are the kinds that speak.
 _SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
@@ -32,7 +31,7 @@ _PASSING = frozenset({"ratelimited", "internal_error", "fatal_error", "service_u
 class SlackChannel(MessagingChannel):
     """Answers in direct messages, in a thread under a message that mentions it, and to a slash command.
 
-    The answer to a slash command is seen by who gave it alone. One person in one thread is one conversation.
+    Only the person who typed a slash command sees its answer. One person in one thread is one conversation.
     """
 
     REQUIRED = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
@@ -45,7 +44,13 @@ class SlackChannel(MessagingChannel):
             self._verifier = SignatureVerifier(settings["SLACK_SIGNING_SECRET"])
             self._api = Api(settings["SLACK_API_URL"], {"Authorization": f"Bearer {settings['SLACK_BOT_TOKEN']}"})
             self._responses = Api("")
-            self._style = Style(longest=3000, dress=self._dress, most_buttons=10, longest_label=75)
+            self._capabilities = Capabilities(
+                longest=3000,
+                format=self._format,
+                format_source=lambda line: f"_{self._format(line)}_",
+                most_buttons=10,
+                longest_label=75,
+            )
 
     @classmethod
     def name(cls) -> str:
@@ -77,8 +82,8 @@ class SlackChannel(MessagingChannel):
             pass
         return super().reply(request, body)
 
-    def style(self, channel: str) -> Style:
-        return self._style
+    def capabilities(self, channel: str) -> Capabilities:
+        return self._capabilities
 
     async def send(self, message: Incoming, part: Outgoing) -> None:
         blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": part.text}}]
@@ -126,10 +131,10 @@ class SlackChannel(MessagingChannel):
         if thread:
             details["thread"] = thread
         words = plain(text)
-        if not words and not (event.get("files") or event.get("attachments") or _EMOJI.search(text)):
-            words = _GREETING
+        is_bare = not (words or event.get("files") or event.get("attachments") or _EMOJI.search(text))
         # The same message comes as a mention and as one of the channel's: what names it is its place and time.
-        return self._incoming(f"{channel}.{stamp}", person, words or None, float(stamp), details)
+        intent = GREET_INTENT if is_bare else None
+        return self._incoming(f"{channel}.{stamp}", person, words or None, float(stamp), details, intent)
 
     def _press(self, payload: dict[str, Any]) -> Incoming | None:
         if payload.get("type") != "block_actions" or not payload.get("actions"):
@@ -153,17 +158,25 @@ class SlackChannel(MessagingChannel):
     def _command(self, form: dict[str, str]) -> Incoming | None:
         if "command" not in form:
             return None
-        words = plain(form.get("text", "")) or _HELP
+        words = plain(form.get("text", "")) or None
+        intent = None if words else HELP_INTENT
         person = f"{form['team_id']}.{form['channel_id']}.{form['user_id']}"
-        return self._incoming(form["trigger_id"], person, words, 0.0, {"response": form["response_url"]})
+        details = {"response": form["response_url"]}
+        return self._incoming(form["trigger_id"], person, words, 0.0, details, intent)
 
-    def _incoming(self, id_: str, person: str, text: str | None, sent_at: float, details: dict[str, str]) -> Incoming:
-        return Incoming(id_, conversation(self.name(), person), text, sent_at, details=details)
+    def _incoming(
+        self,
+        id_: str,
+        person: str,
+        text: str | None,
+        sent_at: float,
+        details: dict[str, str],
+        intent: str | None = None,
+    ) -> Incoming:
+        return Incoming(id_, conversation(self.name(), person), text, sent_at, details=details, intent=intent)
 
-    def _dress(self, text: str) -> str:
-        return dressed(
-            text, self._clinic, _escaped, "_{}_".format, phone=lambda shown, to: f"<{to}|{shown}>", link="<{}>".format
-        )
+    def _format(self, text: str) -> str:
+        return format_text(text, self._clinic, _escaped, phone=lambda shown, to: f"<{to}|{shown}>", link="<{}>".format)
 
 
 def plain(text: str) -> str:

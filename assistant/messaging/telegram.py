@@ -9,15 +9,16 @@ from typing import Any
 
 from sanic import Request
 
+from assistant.gate import GREET_INTENT, HELP_INTENT
 from assistant.messaging.base import Forged, MessagingChannel
 from assistant.messaging.inbox import Incoming
-from assistant.messaging.rendering import Outgoing, Style, dressed
+from assistant.messaging.rendering import Capabilities, Outgoing, format_text
 from assistant.messaging.telegram_api import ADDRESS, SECRET, TOKEN, TelegramApi
 from clinic.profile import the_clinic
 from service.sealing import conversation
 
 _COMMAND = re.compile(r"/(start|help)(?:@\w+)?(?:\s.*)?", re.DOTALL)
-_COMMAND_WORDS = {"start": "Hello", "help": "Help"}
+_MEANINGS = {"start": GREET_INTENT, "help": HELP_INTENT}
 # What people send that is no text; a message with none of these and no text is a notice of Telegram's own.
 _WORDLESS = frozenset(
     {
@@ -59,7 +60,14 @@ class TelegramChannel(MessagingChannel):
             self._api = TelegramApi(settings)
             self._bot = settings[TOKEN].partition(":")[0]
             self._username = ""
-            self._style = Style(longest=4096, measure=_units, dress=self._dress, most_buttons=10, longest_label=60)
+            self._capabilities = Capabilities(
+                longest=4096,
+                measure=_units,
+                format=self._format,
+                format_source=lambda line: f"<i>{self._format(line)}</i>",
+                most_buttons=10,
+                longest_label=60,
+            )
 
     @classmethod
     def name(cls) -> str:
@@ -75,8 +83,8 @@ class TelegramChannel(MessagingChannel):
         read = self._press(update) if "callback_query" in update else self._message(update)
         return [read] if read else []
 
-    def style(self, channel: str) -> Style:
-        return self._style
+    def capabilities(self, channel: str) -> Capabilities:
+        return self._capabilities
 
     async def begin(self, message: Incoming) -> None:
         """Let the button that was pressed come to rest."""
@@ -115,7 +123,10 @@ class TelegramChannel(MessagingChannel):
         album = message.get("media_group_id")
         told = {"id": f"album.{album}" if album else str(update["update_id"]), "sent_at": float(message.get("date", 0))}
         if chat["type"] == "private":
-            return self._incoming(update, told, chat["id"], _spoken(text), {"chat": str(chat["id"])})
+            command = _COMMAND.fullmatch(text or "")
+            intent = _MEANINGS[command[1]] if command else None
+            details = {"chat": str(chat["id"])}
+            return self._incoming(update, told, chat["id"], None if intent else text, details, intent=intent)
         if chat["type"] in ("group", "supergroup"):
             return self._group(update, told, message, text)
         return None
@@ -161,6 +172,7 @@ class TelegramChannel(MessagingChannel):
         text: str | None,
         details: dict[str, str],
         reply: str | None = None,
+        intent: str | None = None,
     ) -> Incoming:
         return Incoming(
             **told,
@@ -169,6 +181,7 @@ class TelegramChannel(MessagingChannel):
             text=text,
             details=details,
             reply=reply,
+            intent=intent,
         )
 
     async def _name(self) -> str:
@@ -177,14 +190,8 @@ class TelegramChannel(MessagingChannel):
             self._username = f"@{(await self._api.call('getMe'))['username']}".casefold()
         return self._username
 
-    def _dress(self, text: str) -> str:
-        return dressed(text, self._clinic, _escaped, source="<i>{}</i>".format)
-
-
-def _spoken(text: str | None) -> str | None:
-    """Return what is meant by a text: Telegram's own commands are a greeting and a question for help."""
-    command = _COMMAND.fullmatch(text or "")
-    return _COMMAND_WORDS[command[1]] if command else text
+    def _format(self, text: str) -> str:
+        return format_text(text, self._clinic, _escaped)
 
 
 def _entities(message: dict[str, Any]) -> list[dict[str, Any]]:

@@ -19,10 +19,9 @@ from twilio.request_validator import RequestValidator
 from assistant.messaging.api import Api, Refused, Unwanted
 from assistant.messaging.base import Forged, MessagingChannel
 from assistant.messaging.inbox import Incoming, Wish
-from assistant.messaging.rendering import Outgoing, Style, dressed
+from assistant.messaging.rendering import Capabilities, Outgoing
 from assistant.messaging.sms import MOST_SEGMENTS, YES, free_of_keywords, in_gsm_7, keyword, segments
 from assistant.metrics import SMS_SEGMENTS
-from clinic.profile import the_clinic
 from service.sealing import conversation
 
 SMS, WHATSAPP = "sms", "whatsapp"
@@ -34,16 +33,16 @@ _PERSON = re.compile(r"(?P<whatsapp>whatsapp:)?(?P<number>\+\d{7,15})")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9]{8,64}")
 _WISHES: dict[str | None, Wish] = {"STOP": "silence", "START": "speech", YES: "speech if silenced"}
 
-STYLES = {
-    SMS: Style(
+CAPABILITIES = {
+    SMS: Capabilities(
         longest=MOST_SEGMENTS,
         measure=lambda text: segments(text) if len(text) <= _LONGEST_BODY else MOST_SEGMENTS + 1,
-        dress=lambda text: in_gsm_7(free_of_keywords(text)),
-        word=free_of_keywords,
+        format=lambda text: in_gsm_7(free_of_keywords(text)),
+        replace_label=free_of_keywords,
     ),
-    WHATSAPP: Style(
+    WHATSAPP: Capabilities(
         longest=_LONGEST_BODY,
-        dress=lambda text: dressed(text, the_clinic(), source=lambda line: f"_{line}_"),
+        format_source="_{}_".format,
     ),
 }
 
@@ -104,8 +103,8 @@ class TwilioChannel(MessagingChannel):
             )
         ]
 
-    def style(self, channel: str) -> Style:
-        return STYLES[channel]
+    def capabilities(self, channel: str) -> Capabilities:
+        return CAPABILITIES[channel]
 
     async def send(self, message: Incoming, part: Outgoing) -> None:
         data = {"To": message.details["to"], "From": message.details["from"], "Body": part.text}

@@ -29,6 +29,10 @@ class SequentialRunner(DaskGraphRunner):
     Dask, which Rasa leaves this to, plans and books each run anew, at an eighth of a turn's CPU.
     """
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Step]] = {}
+
     @classmethod
     def of(cls, runner: DaskGraphRunner) -> "SequentialRunner":
         """Return a runner of the graph and the components that another one has loaded."""
@@ -51,8 +55,6 @@ class SequentialRunner(DaskGraphRunner):
         for name, work, needs in self._plans[key]:
             results[name] = work(**{argument: results[need] for argument, need in needs})
         return {name: results[name] for name in wanted}
-
-    _plans: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Step]]
 
     def _plan(self, targets: tuple[str, ...], given: tuple[str, ...]) -> list[Step]:
         nodes = self._graph_schema.minimal_graph_schema(list(targets)).nodes

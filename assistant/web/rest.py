@@ -9,6 +9,7 @@ from sanic import Blueprint, Request, response
 from sanic.response import HTTPResponse
 
 from assistant.gate import Gate
+from assistant.message import as_text
 from service.health import is_from_here
 
 _SENDER = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -34,12 +35,19 @@ class RestChannel(InputChannel):
                 return _refusal("sender must be 1 to 64 letters, digits, dots, dashes or underscores")
             if not isinstance(text, str):
                 return _refusal("message must be a text")
-            output = CollectingOutputChannel()
+            output = TextOutput()
             conversation = f"{self.name()}:{sender}"
             await Gate.of(request.app)(UserMessage(text, output, conversation, input_channel=self.name()))
             return response.json([{**said, "recipient_id": sender} for said in output.messages])
 
         return webhook
+
+
+class TextOutput(CollectingOutputChannel):
+    """Collects what is said as Rasa's own channel does, with card and source as lines of the text."""
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        await super().send_response(recipient_id, {**message, "text": as_text(message)})
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -1,56 +1,37 @@
 """The website channel: the chat widget, its demo page and its protocol, under /chat/ of the Rasa server."""
 
 import asyncio
-import gzip
 import json
 import logging
-import mimetypes
 import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
+from rasa.core.channels.channel import InputChannel, UserMessage
 from rasa.shared.exceptions import RasaException
 from sanic import Blueprint, Request, Sanic, response
 from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
-from assistant.gate import Gate
+from assistant.gate import GREET_INTENT, Gate, stated
 from assistant.web.health import health_of_server
+from assistant.website.files import Files
+from assistant.website.origins import METHODS, Origins
+from assistant.website.output import WebsiteOutput
 from assistant.website.sessions import Reply, Sessions
-from clinic.profile import ROOT, the_clinic
+from clinic.profile import the_clinic
 from service.database import Database, database_url
 from service.limits import ConcurrencyLimit, Rate, TooLarge, TooMany, body_of
 from service.secrets import secret
 
 logger = logging.getLogger(__name__)
 
-WIDGET = ROOT / "widget" / "dist"
-# The address that the demo page names, so that it also works opened from disk.
-DEMO_SERVER = b"http://localhost:5005/chat/"
 LARGEST_BODY = 32_768
 _LEAST_SECRET = 32
 _PREFIX = "/chat"
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _ANSWER_ID = re.compile(r"[A-Za-z0-9-]{8,64}\.\d{1,2}")
-_OWN_METHODS = ("POST", "OPTIONS")
 _VERDICTS = ("up", "down")
-_FILE_NAME = re.compile(r"[a-z]+\.(html|css|js)")
-_LOOPBACK = re.compile(r"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
-_HELLO = "Hello"
-_DEMO_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "connect-src 'self'",
-        "style-src 'self'",
-        "img-src data:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",
-    )
-)
 _RATES = {
     "requests_per_address": {"burst": 120, "per_minute": 240},
     "sessions_per_address": {"burst": 30, "per_minute": 30},
@@ -87,6 +68,8 @@ class WebsiteChannel(InputChannel):
         self._at_once_here = at_once["at_once_per_session"]
         self._sessions = sessions
         self._clinic = the_clinic()
+        self._origins = Origins(self._clinic)
+        self._files = Files(self._clinic)
         self._turns: dict[tuple[str, str], asyncio.Task[Reply]] = {}
 
     @classmethod
@@ -123,14 +106,14 @@ class WebsiteChannel(InputChannel):
         async def prepare(_app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
             await self._sessions.prepare()
 
-        chat.middleware("response")(self._share)
+        chat.middleware("response")(self._origins.share)
         for path, handler in {
             "/session": self._open,
             "/messages": self._message,
             "/ratings": self._rate,
             "/clear": self._clear,
         }.items():
-            chat.add_route(self._guarded(handler), path, methods=_OWN_METHODS, name=path[1:], stream=True)
+            chat.add_route(self._guarded(handler), path, methods=METHODS, name=path[1:], stream=True)
 
         # Also here, for those who watch from outside and reach nothing but the chat.
         handlers = health_of_server().handlers()
@@ -144,7 +127,8 @@ class WebsiteChannel(InputChannel):
         # Sanic takes "/chat" for "/" above, and "/chat/" for a name that is empty.
         @chat.get("/<name>")
         async def file(request: Request, name: str) -> HTTPResponse:
-            return self._file(name or "index.html", request)
+            found = self._files.response(name or "index.html", request)
+            return found or self._fault(404, "there is no such page; the chat is made by `python -m widget build`")
 
         return chat
 
@@ -155,7 +139,7 @@ class WebsiteChannel(InputChannel):
             address = request.remote_addr or request.ip
             retry: dict[str, str] = {}
             try:
-                if not self._may_embed(request):
+                if not self._origins.may_embed(request):
                     raise Refused(403, "this web site is not among the clinic's origins")
                 await self._requests.take(address)
                 with self._at_once_there.hold(address):
@@ -176,33 +160,6 @@ class WebsiteChannel(InputChannel):
 
         return guarded
 
-    def _may_embed(self, request: Request) -> bool:
-        """Tell whether a page may use the chat: this server's own, the clinic's, and on this machine any local one.
-
-        What is no browser names no origin, and gains nothing by naming one.
-        """
-        origin = request.headers.get("origin")
-        if origin is None or origin in self._clinic.origins:
-            return True
-        if _LOOPBACK.fullmatch(request.host) and (origin == "null" or _LOOPBACK.fullmatch(origin)):
-            return True
-        return re.sub("^https?://", "", origin) == request.host
-
-    async def _share(self, request: Request, answer: HTTPResponse) -> None:
-        """Let the pages of allowed origins read an answer, also that to a preflight, which Rasa gives itself."""
-        origin = request.headers.get("origin")
-        if request.method in _OWN_METHODS and origin and self._may_embed(request):
-            answer.headers.update(
-                {
-                    "Access-Control-Allow-Origin": origin,
-                    "Access-Control-Allow-Headers": "Authorization, Content-Type",
-                    "Access-Control-Allow-Methods": "POST",
-                    "Access-Control-Expose-Headers": "Retry-After",
-                    "Access-Control-Max-Age": "7200",
-                    "Vary": "Origin",
-                }
-            )
-
     def _fault(self, status: int, reason: str) -> HTTPResponse:
         body = {"error": f"{reason}; or call {self._clinic.name} at {self._clinic.phone}", "phone": self._clinic.phone}
         return response.json(body, status=status)
@@ -212,7 +169,7 @@ class WebsiteChannel(InputChannel):
         await self._openings.take(request.remote_addr or request.ip)
         await self._forget(request.app, await self._sessions.expired())
         session = await self._sessions.open()
-        opening = await self._turn(request.app, session, "opening-message", _HELLO)
+        opening = await self._turn(request.app, session, "opening-message", None)
         return response.json(self._said(session, [{**each, "response": None} for each in opening]), status=201)
 
     async def _message(self, request: Request) -> HTTPResponse:
@@ -256,8 +213,8 @@ class WebsiteChannel(InputChannel):
             raise Refused(401, "this chat is over; a new one can be opened")
         return session
 
-    async def _turn(self, app: Sanic, session: str, message: str, text: str) -> Reply:
-        """Return what is said to a message.
+    async def _turn(self, app: Sanic, session: str, message: str, text: str | None) -> Reply:
+        """Return what is said to a message, or to a visitor who has opened the chat (no `text`).
 
         A turn goes on when the visitor's connection ends, and a retry in between waits for the same turn.
         """
@@ -267,10 +224,13 @@ class WebsiteChannel(InputChannel):
             self._turns[key].add_done_callback(lambda _: self._turns.pop(key))
         return await asyncio.shield(self._turns[key])
 
-    async def _answer(self, app: Sanic, session: str, message: str, text: str) -> Reply:
-        output = WebsiteOutput(message)
+    async def _answer(self, app: Sanic, session: str, message: str, text: str | None) -> Reply:
+        output = WebsiteOutput(self.name(), message)
         conversation = self._conversation(session)
-        await Gate.of(app)(UserMessage(text, output, conversation, input_channel=self.name(), message_id=message))
+        meaning = stated(GREET_INTENT) if text is None else None
+        await Gate.of(app)(
+            UserMessage(text, output, conversation, parse_data=meaning, input_channel=self.name(), message_id=message)
+        )
         kept = await self._sessions.keep(session, message, output.said)
         if kept is not None:
             return kept
@@ -294,83 +254,6 @@ class WebsiteChannel(InputChannel):
 
     def _said(self, session: str, said: Reply) -> dict[str, Any]:
         return {"messages": said, "token": self._sessions.token(session), "expires_in": self._sessions.seconds}
-
-    def _file(self, name: str, request: Request) -> HTTPResponse:
-        """Return a file of the built widget; `widget.js` learns the clinic's details on its way."""
-        path = WIDGET / name
-        if not _FILE_NAME.fullmatch(name) or not path.is_file():
-            return self._fault(404, "there is no such page; the chat itself is made by `python -m widget build`")
-        content = path.read_bytes()
-        headers = {
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cache-Control": "public, max-age=300",
-            "Vary": "Accept-Encoding",
-        }
-        if name == "widget.js":
-            content = content.replace(b"__CLINIC__", json.dumps(self._for_visitors()).encode())
-        if path.suffix == ".js":
-            headers |= {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-        if path.suffix == ".html":
-            content = content.replace(DEMO_SERVER, b"")
-            headers |= {"Content-Security-Policy": _DEMO_POLICY, "Cache-Control": "no-cache"}
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            content = gzip.compress(content)
-            headers["Content-Encoding"] = "gzip"
-        return response.raw(content, headers=headers, content_type=f"{mimetypes.guess_type(name)[0]}; charset=utf-8")
-
-    def _for_visitors(self) -> dict[str, str]:
-        """Return what the widget shows of the clinic, also when the server is away."""
-        clinic = self._clinic
-        return {
-            "name": clinic.name,
-            "phone": clinic.phone,
-            "phoneLink": clinic.phone_link,
-            "emergency": clinic.emergency_number,
-            "crisis": clinic.crisis_line,
-        }
-
-
-class WebsiteOutput(OutputChannel):
-    """Collects what the assistant says to one message, in the shape that the widget shows.
-
-    Attributes:
-        said: for each message its `id`, `text`, `source` (or None), `buttons`, `card` (rows of label and value, taken
-            out of the text), and `response`, the name of an answer that can be rated (or None).
-    """
-
-    def __init__(self, message: str) -> None:
-        self._message = message
-        self.said: Reply = []
-
-    @classmethod
-    def name(cls) -> str:
-        return WebsiteChannel.name()
-
-    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
-        text, source = message.get("text") or "", None
-        section = (message.get("metadata") or {}).get("section")
-        if section and "\nSource: " in text:
-            text, _, source = text.rpartition("\nSource: ")
-        card = message.get("card") or []
-        on_card = {f"{label}: {value}" for label, value in card}
-        text = "\n".join(line for line in text.split("\n") if line not in on_card)
-        action = str(message.get("utter_action") or "")
-        buttons = message.get("buttons") or message.get("quick_replies") or []
-        self.said.append(
-            {
-                "id": f"{self._message}.{len(self.said)}",
-                "text": text,
-                "source": source,
-                "buttons": [{"title": button["title"], "payload": button["payload"]} for button in buttons],
-                "card": card,
-                "response": action if section or _is_answer(action) else None,
-            }
-        )
-
-
-def _is_answer(action: str) -> bool:
-    return action.startswith(("utter_ask_beyond", "utter_ask_clinic", "utter_ask_other", "utter_ask_recommendation"))
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -196,9 +196,17 @@ def _filled(response: dict[str, Any]) -> str:
     values = the_clinic().placeholders()
     section = response.get("metadata", {}).get("section")
     source = f" Source: “{section}”, reviewed by {the_clinic().article.reviewer}." if section else ""
-    pieces = re.split(r"\{(\w+)\}", _one_line(response["text"] + source))
+    # A card stands after the first line.
+    words = response["text"].strip().replace("\n", " {card}", 1)
+    pieces = re.split(r"\{(\w+)\}", _one_line(words + source))
     for index in range(1, len(pieces), 2):
-        pieces[index] = re.escape(values[pieces[index]]) if pieces[index] in values else "(.+)"
+        pieces[index] = (
+            "(?:.+ )?"
+            if pieces[index] == "card"
+            else re.escape(values[pieces[index]])
+            if pieces[index] in values
+            else "(.+)"
+        )
     pieces[::2] = map(re.escape, pieces[::2])
     return "".join(pieces)
 

@@ -10,6 +10,7 @@ from rasa.shared.core.events import UserUttered
 from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
+from assistant.message import as_text
 from assistant.nlu.decision import ARTICLE_INTENTS
 from assistant.nlu.red_flags import RED_FLAGS_FILE, SIGN_KEY
 from assistant.responses import ClinicResponses
@@ -284,7 +285,7 @@ def test_sections_are_headings_of_the_article() -> None:
 
 @pytest.mark.parametrize("intent", sorted(FACTS))
 async def test_an_answer_is_short_and_shows_its_source(responses: ClinicResponses, intent: str) -> None:
-    text = (await shown(responses, f"utter_{intent}"))["text"]
+    text = as_text(await shown(responses, f"utter_{intent}"))
     section, _ = FACTS[intent]
     assert text.endswith(f"\nSource: “{section}”, reviewed by {the_clinic().article.reviewer}.")
     assert len(text) <= LONGEST_ANSWER

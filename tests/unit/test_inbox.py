@@ -14,7 +14,7 @@ from rasa.core.channels.channel import UserMessage
 from assistant.messaging import inbox
 from assistant.messaging.api import Refused, TryAgain, Unwanted
 from assistant.messaging.inbox import DAYS_KEPT, LEASE, RETRIES, Inbox, Incoming
-from assistant.messaging.rendering import Outgoing, Style
+from assistant.messaging.rendering import Capabilities, Outgoing
 from service.database import Database, StoreUnavailable
 from service.queue import RetryPolicy
 
@@ -46,8 +46,8 @@ class Platform:
         self.sending: Callable[[], Awaitable[Any]] | None = None
         self.longest = longest
 
-    def style(self, channel: str) -> Style:
-        return Style(longest=self.longest)
+    def capabilities(self, channel: str) -> Capabilities:
+        return Capabilities(longest=self.longest)
 
     async def begin(self, message: Incoming) -> None:
         raise RuntimeError("typing cannot be shown")

@@ -6,7 +6,7 @@ import pytest
 
 from assistant.messaging.rendering import outgoing
 from assistant.messaging.sms import free_of_keywords, in_gsm_7, keyword, segments
-from assistant.messaging.twilio import SMS, STYLES
+from assistant.messaging.twilio import CAPABILITIES, SMS
 from clinic.articles import the_library
 from clinic.profile import the_clinic
 
@@ -91,7 +91,7 @@ def test_a_response_is_plain_short_and_asks_for_no_word_of_the_carriers(name: st
         text = variation["text"]
         for placeholder, value in values.items():
             text = text.replace(f"{{{placeholder}}}", value)
-        (message,) = outgoing([{**variation, "text": text}], STYLES[SMS])
+        (message,) = outgoing([{**variation, "text": text}], CAPABILITIES[SMS])
         assert segments(message.text) <= 6
         assert len(message.text) <= 900
         unusual = {mark for mark in message.text if not mark.isascii()}

@@ -1,0 +1,43 @@
+"""The output of the website channel: what is said to one message, as the widget shows it."""
+
+from typing import Any
+
+from rasa.core.channels.channel import OutputChannel
+
+from assistant.message import source_of
+from assistant.website.sessions import Reply
+
+
+class WebsiteOutput(OutputChannel):
+    """Collects what the assistant says to one message, in the shape that the widget shows.
+
+    Attributes:
+        said: for each message its `id`, `text`, `source` (or None), `buttons`, `card` (rows of label and value), and
+            `response`, the name of an answer that can be rated (or None).
+    """
+
+    def __init__(self, channel: str, message: str) -> None:
+        self._channel = channel
+        self._message = message
+        self.said: Reply = []
+
+    def name(self) -> str:
+        return self._channel
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        action = str(message.get("utter_action") or "")
+        buttons = message.get("buttons") or message.get("quick_replies") or []
+        self.said.append(
+            {
+                "id": f"{self._message}.{len(self.said)}",
+                "text": str(message.get("text") or ""),
+                "source": source_of(message),
+                "buttons": [{"title": button["title"], "payload": button["payload"]} for button in buttons],
+                "card": message.get("card") or [],
+                "response": action if message.get("source") or _is_answer(action) else None,
+            }
+        )
+
+
+def _is_answer(action: str) -> bool:
+    return action.startswith(("utter_ask_beyond", "utter_ask_clinic", "utter_ask_other", "utter_ask_recommendation"))
