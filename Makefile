@@ -34,6 +34,7 @@ lint: .venv/.synced ## style, types and the direction of imports
 	$(IN) ruff check .
 	$(IN) ruff format --check .
 	$(IN) mypy
+	$(IN) lint-imports --no-logo
 
 benchmark: train ## measure, beside Rasa's default pipeline
 	@deploy/setup benchmarks/default 3.10 || echo "So only our own figures are measured, without Rasa's default beside them."

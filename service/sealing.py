@@ -1,4 +1,4 @@
-"""Identity: people and what they wrote, as it may stand in a database or a log.
+"""Sealing: people and what they wrote, as it may stand in a database or a log.
 
 The processes of one installation share the secret MESSAGING_SECRET, made once in `var/` unless it is set.
 """
@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from service.secrets import secret
 
-# What is sealed, so that one kind of token is no good for another.
+# The purposes of sealing, so that one kind of token is no good for another.
 CONTACT = "contact"
 INBOX = "inbox"
 _VARIABLE = "MESSAGING_SECRET"
@@ -20,10 +20,10 @@ _PSEUDONYM_LENGTH = 32
 
 
 class Unreadable(ValueError):
-    """What was sealed cannot be read: it was changed, or the secret was."""
+    """A sealed text cannot be read: it was changed, or the secret was."""
 
 
-def conversation(channel: str, person: str, is_phone: bool = False) -> str:
+def conversation_id(channel: str, person: str, is_phone: bool = False) -> str:
     """Return the id of a person's conversation on a channel, which the gate takes.
 
     Args:
@@ -39,7 +39,7 @@ def conversation(channel: str, person: str, is_phone: bool = False) -> str:
 
 
 def pseudonym(identity: str, purpose: str) -> str:
-    """Return what stands for an identity: the same for the same purpose, and nothing to who has not the secret."""
+    """Return a keyed hash of an identity. It is stable per purpose and meaningless without the secret."""
     return hmac.new(_key(purpose), identity.encode(), hashlib.sha256).hexdigest()[:_PSEUDONYM_LENGTH]
 
 
@@ -49,7 +49,7 @@ def seal(text: str, purpose: str) -> str:
 
 
 def unseal(token: str, purpose: str) -> str:
-    """Decrypt what `seal` returned.
+    """Return the text that `seal` encrypted.
 
     Raises:
         Unreadable: it was sealed by another secret or for another purpose, or changed.

@@ -9,8 +9,9 @@ from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint, Request, Sanic, response
 from sanic.response import HTTPResponse
 
-from assistant.messaging.inbox import Inbox, Incoming
+from assistant.messaging.incoming import Incoming
 from assistant.messaging.rendering import Capabilities, Outgoing
+from assistant.messaging.worker import Worker
 from service.database import StoreUnavailable
 from service.limits import TooLarge, body_of
 from service.settings import settings
@@ -110,11 +111,11 @@ class MessagingChannel(InputChannel):
 
         @webhook.listener("after_server_start")
         async def start(app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
-            await Inbox.of(app).start(self.CHANNELS or (self.name(),), self)
+            await Worker.of(app).start(self.CHANNELS or (self.name(),), self)
 
         @webhook.listener("before_server_stop")
         async def stop(app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
-            await Inbox.of(app).stop()
+            await Worker.of(app).stop()
 
         # Sanic marks the handler of a stream, and a method cannot be marked.
         @webhook.post("/webhook", stream=True)
@@ -139,7 +140,7 @@ class MessagingChannel(InputChannel):
             logger.error("A request to the %s webhook could not be read: %s.", self.name(), type(error).__name__)
             messages = []
         try:
-            await Inbox.of(request.app).take(messages)
+            await Worker.of(request.app).take(messages)
         except StoreUnavailable as error:
             logger.error("Messages on %s could not be kept, the platform sends them again: %s.", self.name(), error)
             return response.empty(status=503, headers={"Retry-After": "5"})

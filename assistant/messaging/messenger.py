@@ -15,9 +15,9 @@ from sanic.response import HTTPResponse
 from assistant.gate import GREET_INTENT
 from assistant.messaging.api import Api, Refused, TryAgain
 from assistant.messaging.base import Forged, MessagingChannel
-from assistant.messaging.inbox import Incoming
+from assistant.messaging.incoming import Incoming
 from assistant.messaging.rendering import Capabilities, Outgoing
-from service.sealing import conversation
+from service.sealing import conversation_id
 
 _GET_STARTED = "get started"
 _LONGEST_ID = 128
@@ -101,7 +101,7 @@ class MessengerChannel(MessagingChannel):
         id_ = said.get("mid") or f"{person}.{event['timestamp']}"
         yield Incoming(
             id=id_ if len(id_) <= _LONGEST_ID else hashlib.sha256(id_.encode()).hexdigest(),
-            conversation=conversation(self.name(), person),
+            conversation=conversation_id(self.name(), person),
             text=_text(said) if "message" in event else _title(said),
             intent=GREET_INTENT if "postback" in event and _title(said) is None else None,
             sent_at=int(event.get("timestamp", 0)) / 1000,

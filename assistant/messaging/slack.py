@@ -13,10 +13,10 @@ from slack_sdk.signature import SignatureVerifier
 from assistant.gate import GREET_INTENT, HELP_INTENT
 from assistant.messaging.api import Api, Refused, TryAgain
 from assistant.messaging.base import Forged, MessagingChannel
-from assistant.messaging.inbox import Incoming
+from assistant.messaging.incoming import Incoming
 from assistant.messaging.rendering import Capabilities, Outgoing, format_text
 from clinic.profile import the_clinic
-from service.sealing import conversation
+from service.sealing import conversation_id
 
 _FORM = "application/x-www-form-urlencoded"
 # Of what people do in a channel, Slack tells each in a kind of its own; these are the kinds that speak.
@@ -173,7 +173,7 @@ class SlackChannel(MessagingChannel):
         details: dict[str, str],
         intent: str | None = None,
     ) -> Incoming:
-        return Incoming(id_, conversation(self.name(), person), text, sent_at, details=details, intent=intent)
+        return Incoming(id_, conversation_id(self.name(), person), text, sent_at, details=details, intent=intent)
 
     def _format(self, text: str) -> str:
         return format_text(text, self._clinic, _escaped, phone=lambda shown, to: f"<{to}|{shown}>", link="<{}>".format)

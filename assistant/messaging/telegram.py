@@ -11,11 +11,11 @@ from sanic import Request
 
 from assistant.gate import GREET_INTENT, HELP_INTENT
 from assistant.messaging.base import Forged, MessagingChannel
-from assistant.messaging.inbox import Incoming
+from assistant.messaging.incoming import Incoming
 from assistant.messaging.rendering import Capabilities, Outgoing, format_text
 from assistant.messaging.telegram_api import ADDRESS, SECRET, TOKEN, TelegramApi
 from clinic.profile import the_clinic
-from service.sealing import conversation
+from service.sealing import conversation_id
 
 _COMMAND = re.compile(r"/(start|help)(?:@\w+)?(?:\s.*)?", re.DOTALL)
 _MEANINGS = {"start": GREET_INTENT, "help": HELP_INTENT}
@@ -177,7 +177,7 @@ class TelegramChannel(MessagingChannel):
         return Incoming(
             **told,
             sequence=int(update["update_id"]),
-            conversation=conversation(self.name(), str(person)),
+            conversation=conversation_id(self.name(), str(person)),
             text=text,
             details=details,
             reply=reply,

@@ -18,11 +18,11 @@ from twilio.request_validator import RequestValidator
 
 from assistant.messaging.api import Api, Refused, Unwanted
 from assistant.messaging.base import Forged, MessagingChannel
-from assistant.messaging.inbox import Incoming, Wish
+from assistant.messaging.incoming import Consent, Incoming
 from assistant.messaging.rendering import Capabilities, Outgoing
 from assistant.messaging.sms import MOST_SEGMENTS, YES, free_of_keywords, in_gsm_7, keyword, segments
 from assistant.metrics import SMS_SEGMENTS
-from service.sealing import conversation
+from service.sealing import conversation_id
 
 SMS, WHATSAPP = "sms", "whatsapp"
 _LONGEST_BODY = 1600
@@ -31,7 +31,7 @@ _MOST_FIELDS = 200
 # Others than telephone numbers, such as short codes, are programs, and cannot be answered.
 _PERSON = re.compile(r"(?P<whatsapp>whatsapp:)?(?P<number>\+\d{7,15})")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9]{8,64}")
-_WISHES: dict[str | None, Wish] = {"STOP": "silence", "START": "speech", YES: "speech if silenced"}
+_CONSENTS: dict[str | None, Consent] = {"STOP": "opt_out", "START": "opt_in", YES: "opt_in_if_opted_out"}
 
 CAPABILITIES = {
     SMS: Capabilities(
@@ -95,11 +95,11 @@ class TwilioChannel(MessagingChannel):
         return [
             Incoming(
                 id=form["MessageSid"],
-                conversation=conversation(channel, sender["number"], is_phone=True),
+                conversation=conversation_id(channel, sender["number"], is_phone=True),
                 text=text if text.strip() else None,
                 contact=_dialable(sender["number"]),
                 details={"from": form["To"], "to": form["From"]},
-                wish=_WISHES.get(meaning),
+                consent=_CONSENTS.get(meaning),
             )
         ]
 
@@ -129,7 +129,7 @@ def _form(body: bytes) -> MultiDict[str]:
     """Read a form.
 
     Raises:
-        ValueError: it is none, or has too many fields.
+        ValueError: the body is not a form, or has too many fields.
     """
     pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     return MultiDict(pairs)

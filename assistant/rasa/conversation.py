@@ -94,7 +94,7 @@ class Conversation(DialogueStateTracker):
     def _replay(self, domain: Domain) -> None:
         """Work out the states that are new since the last time, going on from there unless something was taken back."""
         told = self.applied_events()
-        unchanged = common(told, self._told)
+        unchanged = shared_prefix_length(told, self._told)
         if self._replayed is None or unchanged < len(self._told):
             self._replayed, self._told, self._moments = self.init_copy(), [], []
             self._states = {at: state for at, state in self._states.items() if at <= unchanged}
@@ -117,7 +117,7 @@ def latest_states(tracker: DialogueStateTracker, domain: Domain, most: int) -> l
     return states[-most:]
 
 
-def common(some: list[Event], others: list[Event]) -> int:
+def shared_prefix_length(some: list[Event], others: list[Event]) -> int:
     """Return how many events two lists begin with that are the very same."""
     pairs = enumerate(zip(some, others, strict=False))
     return next((index for index, (one, other) in pairs if one is not other), min(len(some), len(others)))

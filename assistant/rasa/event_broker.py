@@ -18,7 +18,7 @@ _MOST_KEPT = 10_000
 _KEPT_FIELDS = ("event", "timestamp", "name", "policy", "confidence", "input_channel")
 
 
-class Events(PikaEventBroker):
+class EventBroker(PikaEventBroker):
     """Rasa's broker for RabbitMQ, which publishes to the queue `conversation_events` at `EVENT_BROKER_URL`.
 
     Conversations do not wait for it: what cannot be published now is kept, the latest `_MOST_KEPT` events of it, until
@@ -40,7 +40,7 @@ class Events(PikaEventBroker):
     @classmethod
     async def from_endpoint_config(
         cls, broker_config: EndpointConfig | None, event_loop: asyncio.AbstractEventLoop | None = None
-    ) -> "Events | None":
+    ) -> "EventBroker | None":
         """Return the broker of `EVENT_BROKER_URL`, or None when that is not set."""
         url = settings().event_broker_url
         if not url:

@@ -26,14 +26,14 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import RasaException
 from rasa.shared.utils.common import all_subclasses
 
-from assistant.rasa.conversation import Conversation, common
+from assistant.rasa.conversation import Conversation, shared_prefix_length
 from service.database import Database, StoreUnavailable, create_all, database_url
 
 logger = logging.getLogger(__name__)
 
 TURNS_KEPT = 8
 _MOST_TURNS = 2 * TURNS_KEPT
-_CONVERSATIONS_AT_HAND = 64
+_CONVERSATIONS_CACHED = 64
 _metadata = sa.MetaData()
 conversations = sa.Table(
     "conversations",
@@ -72,7 +72,7 @@ _UPDATE_ANSWER = (
 Message = dict[str, Any]
 
 
-class _Read(NamedTuple):
+class Snapshot(NamedTuple):
     """What the running task has read or written last of a conversation; `updated_at` is None when nothing is stored.
 
     Attributes:
@@ -90,11 +90,11 @@ class _Read(NamedTuple):
     message: str | None
     said: list[list[Message]]
 
-    def is_as_it_was(self) -> bool:
+    def is_current(self) -> bool:
         return self.tracker is None or len(self.tracker.events) == self.events
 
 
-_read: ContextVar[_Read | None] = ContextVar("_read", default=None)
+_read: ContextVar[Snapshot | None] = ContextVar("_read", default=None)
 _reads_once: ContextVar[bool] = ContextVar("_reads_once", default=False)
 # Rasa's `Event.from_parameters` goes through all classes of events for each event.
 _EVENT_TYPES: dict[str, type[Event]] = {kind.type_name: kind for kind in all_subclasses(Event)}
@@ -119,7 +119,7 @@ class ConversationStore(TrackerStore):
         super().__init__(domain, event_broker)
         self._clock = clock
         # Those that were left longest ago come first.
-        self._at_hand: dict[str, _Read] = {}
+        self._cache: dict[str, Snapshot] = {}
         self._database = Database(kwargs.get("url") or database_url("conversations"))
         try:
             with self._database.writing() as connection:
@@ -158,10 +158,10 @@ class ConversationStore(TrackerStore):
                 connection.execute(_INSERT_ANSWER, {"conversation": tracker.sender_id, **answer})
 
         await self._database.transact(write)
-        written = _Read(tracker.sender_id, updated_at, tracker, len(tracker.events), texts, message, said)
+        written = Snapshot(tracker.sender_id, updated_at, tracker, len(tracker.events), texts, message, said)
         _read.set(written)
         if isinstance(tracker, Conversation) and len(texts) == written.events:
-            self._keep_at_hand(written)
+            self._cache_snapshot(written)
         if self.event_broker:
             new = list(tracker.events)[read.events :]
             await self._stream_new_events(self.event_broker, new, tracker.sender_id)
@@ -178,7 +178,7 @@ class ConversationStore(TrackerStore):
             connection.execute(sa.delete(conversations).where(conversations.c.id == sender_id))
             connection.execute(sa.delete(_answers).where(_answers.c.conversation == sender_id))
 
-        self._at_hand.pop(sender_id, None)
+        self._cache.pop(sender_id, None)
         await self._database.transact(erase)
         _read.set(None)
 
@@ -187,30 +187,30 @@ class ConversationStore(TrackerStore):
             lambda connection: connection.execute(sa.select(conversations.c.id)).scalars().all()
         )
 
-    async def _load(self, sender_id: str) -> _Read:
+    async def _load(self, sender_id: str) -> Snapshot:
         read = _read.get()
-        if read and _reads_once.get() and read.conversation == sender_id and read.is_as_it_was():
+        if read and _reads_once.get() and read.conversation == sender_id and read.is_current():
             return read
         of = {"of": sender_id}
         stored = await self._database.read(lambda connection: connection.execute(_SELECT_CONVERSATION, of).first())
-        at_hand = self._at_hand.pop(sender_id, None)
+        cached = self._cache.pop(sender_id, None)
         if stored is None or self.domain is None:
-            read = _Read(sender_id, None, None, 0, [], None, [])
-        elif at_hand and at_hand.updated_at == stored.updated_at and at_hand.is_as_it_was():
-            read = at_hand
+            read = Snapshot(sender_id, None, None, 0, [], None, [])
+        elif cached and cached.updated_at == stored.updated_at and cached.is_current():
+            read = cached
         else:
             events = [_event(event) for event in ujson.loads(stored.events)]
             tracker = Conversation.from_events(sender_id, events, self.domain.slots)
             said = ujson.loads(stored.said) if stored.said else []
-            read = _Read(sender_id, stored.updated_at, tracker, len(events), [], stored.message, said)
+            read = Snapshot(sender_id, stored.updated_at, tracker, len(events), [], stored.message, said)
         _read.set(read)
         return read
 
-    def _keep_at_hand(self, written: _Read) -> None:
-        self._at_hand.pop(written.conversation, None)
-        self._at_hand[written.conversation] = written
-        if len(self._at_hand) > _CONVERSATIONS_AT_HAND:
-            del self._at_hand[next(iter(self._at_hand))]
+    def _cache_snapshot(self, written: Snapshot) -> None:
+        self._cache.pop(written.conversation, None)
+        self._cache[written.conversation] = written
+        if len(self._cache) > _CONVERSATIONS_CACHED:
+            del self._cache[next(iter(self._cache))]
 
 
 @asynccontextmanager
@@ -233,7 +233,7 @@ def _event(parameters: dict[str, Any]) -> Event:
 
 def _texts(events: list[Event], written: list[tuple[Event, str]]) -> list[tuple[Event, str]]:
     """Return each event with its JSON, which is known of those that were written before."""
-    known = written[: common(events, [event for event, _ in written])]
+    known = written[: shared_prefix_length(events, [event for event, _ in written])]
     return known + [(event, ujson.dumps(event.as_dict())) for event in events[len(known) :]]
 
 

@@ -13,7 +13,7 @@ import yaml
 from rasa.shared.utils.common import class_from_module_path
 from sanic.config import DEFAULT_CONFIG
 
-from assistant.messaging import inbox
+from assistant.messaging import worker
 from tests.scale.cluster import rendered
 from tests.support.packages import PackageUnavailable, do_without, program
 from tests.support.servers import ROOT
@@ -26,8 +26,8 @@ DEPLOYMENTS = [name for name, each in WORKLOADS.items() if each["kind"] == "Depl
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text(encoding="utf-8"))
 OWN_SERVICES = [name for name, each in COMPOSE["services"].items() if each["image"] == "clinic-chat"]
 BALANCER = WORKLOADS["balancer"]["spec"]["template"]["spec"]["containers"][0]
-# How long a server may take to end well, in seconds: the inbox for what it has taken up, Sanic for what is answered.
-SECONDS_TO_DRAIN = inbox._SECONDS_TO_DRAIN + DEFAULT_CONFIG["GRACEFUL_SHUTDOWN_TIMEOUT"]
+# How long a server may take to end well, in seconds: the messaging worker for its conversations, Sanic for its requests.
+SECONDS_TO_DRAIN = worker._SECONDS_TO_DRAIN + DEFAULT_CONFIG["GRACEFUL_SHUTDOWN_TIMEOUT"]
 _OLDEST_KUBERNETES, _NEWEST_KUBERNETES = "1.30", "1.37"
 
 

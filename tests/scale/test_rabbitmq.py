@@ -1,4 +1,4 @@
-"""Events come to a real RabbitMQ, also those of a time when it was away."""
+"""EventBroker come to a real RabbitMQ, also those of a time when it was away."""
 
 import asyncio
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ async def test_events_are_published_once_and_in_order_also_after_it_was_away(
     monkeypatch.setattr(broker, "_SECONDS_BETWEEN_TRIES", 0.2)
     monkeypatch.setenv("EVENT_BROKER_URL", rabbitmq.amqp_url)
     await asyncio.to_thread(rabbitmq.kill)
-    events = await EventBroker.create(EndpointConfig(type="assistant.rasa.event_broker.Events"))
-    assert isinstance(events, broker.Events)
+    events = await EventBroker.create(EndpointConfig(type="assistant.rasa.event_broker.EventBroker"))
+    assert isinstance(events, broker.EventBroker)
 
     def publish(number: int) -> None:
         events.publish({"sender_id": "website:ana", **SlotSet(f"slot-{number}", "Ana Ruiz").as_dict()})

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rasa.core.brokers.broker import EventBroker
+from rasa.core.brokers import broker as rasas
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, Event, SlotSet, UserUttered
 from rasa.utils.endpoints import EndpointConfig
 
 from assistant.rasa import event_broker as broker
-from assistant.rasa.event_broker import Events, without_words
+from assistant.rasa.event_broker import EventBroker, without_words
 from clinic.profile import ROOT
 
-ENDPOINT = EndpointConfig(type="assistant.rasa.event_broker.Events")
+ENDPOINT = EndpointConfig(type="assistant.rasa.event_broker.EventBroker")
 # Long enough not to stand in a time or a digest by chance.
 TOLD = ("Ana", "Ruiz", "949-555-0133", "9495550133", "sms:")
 CONVERSATION: list[Event] = [
@@ -67,7 +67,7 @@ def test_events_of_one_conversation_can_be_put_together() -> None:
 
 async def test_it_is_off_unless_the_environment_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EVENT_BROKER_URL", raising=False)
-    assert await EventBroker.create(ENDPOINT) is None
+    assert await rasas.EventBroker.create(ENDPOINT) is None
 
 
 async def test_a_broker_that_is_away_holds_nothing_up(
@@ -76,8 +76,8 @@ async def test_a_broker_that_is_away_holds_nothing_up(
     monkeypatch.setattr(broker, "_SECONDS_BETWEEN_TRIES", 0)
     monkeypatch.setattr(broker, "_MOST_KEPT", 3)
     monkeypatch.setenv("EVENT_BROKER_URL", "amqp://guest:a-password@127.0.0.1:9/")
-    events = await EventBroker.create(ENDPOINT)
-    assert isinstance(events, Events)
+    events = await rasas.EventBroker.create(ENDPOINT)
+    assert isinstance(events, EventBroker)
     for number in range(5):
         events.publish({"sender_id": "website:a", **SlotSet(f"slot-{number}").as_dict()})
     while "Connecting" not in caplog.text:
@@ -88,4 +88,6 @@ async def test_a_broker_that_is_away_holds_nothing_up(
 
 
 def test_endpoints_name_this_broker() -> None:
-    assert "event_broker:\n  type: assistant.rasa.event_broker.Events\n" in (Path(ROOT) / "endpoints.yml").read_text()
+    assert (
+        "event_broker:\n  type: assistant.rasa.event_broker.EventBroker\n" in (Path(ROOT) / "endpoints.yml").read_text()
+    )

@@ -11,10 +11,12 @@ import pytest
 import sqlalchemy as sa
 from rasa.core.channels.channel import UserMessage
 
-from assistant.messaging import inbox
+from assistant.messaging import worker
 from assistant.messaging.api import Refused, TryAgain, Unwanted
-from assistant.messaging.inbox import DAYS_KEPT, LEASE, RETRIES, Inbox, Incoming
+from assistant.messaging.inbox import DAYS_KEPT, LEASE, Inbox
+from assistant.messaging.incoming import Incoming
 from assistant.messaging.rendering import Capabilities, Outgoing
+from assistant.messaging.worker import RETRIES, Worker
 from service.database import Database, StoreUnavailable
 from service.queue import RetryPolicy
 
@@ -89,8 +91,8 @@ class Servers:
         await message.output_channel.send_response(message.sender_id, {"text": f"you said {message.text}"})
 
     @asynccontextmanager
-    async def server(self) -> AsyncIterator[Inbox]:
-        server = Inbox(Database(self.url), self.gate, lambda: True, self.clock)
+    async def server(self) -> AsyncIterator[Worker]:
+        server = Worker(Inbox(Database(self.url), self.clock), self.gate, lambda: True, self.clock)
         await server.start(["test"], self.platform)
         try:
             yield server
@@ -111,8 +113,8 @@ class Servers:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "RETRIES", RetryPolicy((0.05,) * len(RETRIES.delays)))
-    monkeypatch.setattr(inbox, "_LOOKS_EVERY", 0.05)
+    monkeypatch.setattr(worker, "RETRIES", RetryPolicy((0.05,) * len(RETRIES.delays)))
+    monkeypatch.setattr(worker, "_LOOKS_EVERY", 0.05)
 
 
 @pytest.fixture
@@ -190,7 +192,7 @@ async def test_one_slow_conversation_holds_up_no_other(alone: Servers) -> None:
 async def test_what_a_dead_server_had_taken_is_answered_by_another(servers: Servers) -> None:
     hung = asyncio.Event()
     servers.thinking = hung.wait
-    dead = Inbox(Database(servers.url), servers.gate, lambda: True, servers.clock)
+    dead = Worker(Inbox(Database(servers.url), servers.clock), servers.gate, lambda: True, servers.clock)
     await dead.start(["test"], servers.platform)
     await dead.take([written("1"), written("2")])
     while not servers.asked:
@@ -207,7 +209,7 @@ async def test_what_a_dead_server_had_taken_is_answered_by_another(servers: Serv
 
 async def test_what_a_dead_server_may_have_sent_is_not_sent_again(servers: Servers) -> None:
     hung = asyncio.Event()
-    dead = Inbox(Database(servers.url), servers.gate, lambda: True, servers.clock)
+    dead = Worker(Inbox(Database(servers.url), servers.clock), servers.gate, lambda: True, servers.clock)
     await dead.start(["test"], servers.platform)
     servers.platform.sending = hung.wait
     await dead.take([written("1"), written("2")])
@@ -325,11 +327,11 @@ async def test_who_wants_silence_gets_it_until_they_want_speech(servers: Servers
     async with servers.server() as server:
         await server.take([written("1")])
         await servers.settle()
-        await server.take([written("stop", wish="silence"), written("2")])
-        await server.take([written("stop", wish="silence"), written("3")])
+        await server.take([written("stop", consent="opt_out"), written("2")])
+        await server.take([written("stop", consent="opt_out"), written("3")])
         await servers.settle()
         assert servers.platform.to(ANA) == ["you said text 1"]
-        await server.take([written("start", wish="speech"), written("stop", wish="silence"), written("4")])
+        await server.take([written("start", consent="opt_in"), written("stop", consent="opt_out"), written("4")])
         await servers.settle()
     assert servers.platform.to(ANA) == ["you said text 1", "you said text 4"]
     assert [identifier for identifier, _ in servers.asked] == ["1", "4"]
@@ -337,15 +339,17 @@ async def test_who_wants_silence_gets_it_until_they_want_speech(servers: Servers
 
 async def test_a_yes_ends_a_silence_and_is_an_answer_otherwise(alone: Servers) -> None:
     async with alone.server() as server:
-        await server.take([written("1", "yes", wish="speech if silenced")])
-        await server.take([written("2", wish="silence"), written("3", "yes", wish="speech if silenced"), written("4")])
+        await server.take([written("1", "yes", consent="opt_in_if_opted_out")])
+        await server.take(
+            [written("2", consent="opt_out"), written("3", "yes", consent="opt_in_if_opted_out"), written("4")]
+        )
         await alone.settle()
     assert alone.asked == [("1", "yes"), ("4", "text 4")]
 
 
 async def test_silence_holds_for_answers_that_wait_but_what_was_asked_before_is_done(alone: Servers) -> None:
     async with alone.server() as server:
-        await server.take([written("1"), written("2", wish="silence")])
+        await server.take([written("1"), written("2", consent="opt_out")])
         await alone.settle()
     assert alone.platform.sent == []
     assert alone.asked == [("1", "text 1")]
@@ -412,7 +416,7 @@ async def test_what_another_secret_sealed_is_let_go(alone: Servers) -> None:
 async def test_old_ids_and_people_are_forgotten_and_wishes_are_not(alone: Servers) -> None:
     async with alone.server() as server:
         await server.take(
-            [written("1"), written("2", conversation=BEN), written("3", conversation=BEN, wish="silence")]
+            [written("1"), written("2", conversation=BEN), written("3", conversation=BEN, consent="opt_out")]
         )
         await alone.settle()
     alone.clock.ahead += DAYS_KEPT * 86_400 + 60
@@ -444,9 +448,9 @@ async def test_a_database_that_is_away_is_told_to_the_webhook_and_waited_for(
     assert caplog.text.count("The inbox cannot be read") == 1
 
 
-def kill(server: Inbox) -> None:
+def kill(server: Worker) -> None:
     """End a server as a crash does: nothing that it was doing goes on."""
-    for task in (server._worker, *server._running.values()):
+    for task in (server._working, *server._running.values()):
         assert task
         task.cancel()
 

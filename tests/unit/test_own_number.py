@@ -14,7 +14,7 @@ from booking.reading.text import DetailError
 from booking.store import Bookings
 from booking.when.times import parse_time
 from service import sealing as identity
-from service.sealing import CONTACT, INBOX, Unreadable, conversation, seal, unseal
+from service.sealing import CONTACT, INBOX, Unreadable, conversation_id, seal, unseal
 from tests.support.samples import CLINIC, NOW
 
 NUMBER = "+19495550133"
@@ -120,22 +120,22 @@ def test_it_is_corrected_like_any_other() -> None:
 
 
 def test_a_conversation_holds_no_number_and_no_foreign_mark() -> None:
-    ids = {conversation(channel, NUMBER, is_phone=True) for channel in ("sms", "whatsapp")}
+    ids = {conversation_id(channel, NUMBER, is_phone=True) for channel in ("sms", "whatsapp")}
     assert len(ids) == 2
     assert not any("5550133" in identifier for identifier in ids)
-    assert conversation("telegram", "610000001") == "telegram:610000001"
-    assert conversation("telegram", "-100200.300") == "telegram:-100200.300"
+    assert conversation_id("telegram", "610000001") == "telegram:610000001"
+    assert conversation_id("telegram", "-100200.300") == "telegram:-100200.300"
     for strange in ("a b", "x" * 101, "\u0000", "é", ""):
-        assert len(conversation("slack", strange)) == len("slack:") + 32
+        assert len(conversation_id("slack", strange)) == len("slack:") + 32
 
 
 def test_another_secret_makes_another_hash_and_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    sealed, before = seal("words", INBOX), conversation("sms", NUMBER, is_phone=True)
+    sealed, before = seal("words", INBOX), conversation_id("sms", NUMBER, is_phone=True)
     monkeypatch.setenv("MESSAGING_SECRET", "another")
     identity._key.cache_clear()
     identity._fernet.cache_clear()
     try:
-        assert conversation("sms", NUMBER, is_phone=True) != before
+        assert conversation_id("sms", NUMBER, is_phone=True) != before
         with pytest.raises(Unreadable):
             unseal(sealed, INBOX)
     finally:

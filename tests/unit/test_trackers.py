@@ -372,7 +372,7 @@ async def test_a_message_reads_its_conversation_once(store: ConversationStore, s
     assert len(user_messages(await store.retrieve(SENDER))) == 4
 
 
-async def test_a_conversation_at_hand_is_not_built_anew(
+async def test_a_conversation_cache_is_not_built_anew(
     store: ConversationStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built: list[object] = []
@@ -396,24 +396,24 @@ async def test_a_conversation_at_hand_is_not_built_anew(
     assert len(user_messages(await store.retrieve(SENDER))) == 3 * TURNS_KEPT + 1 - TURNS_KEPT - 1
 
 
-async def test_what_was_given_up_is_not_at_hand(store: ConversationStore) -> None:
+async def test_what_was_given_up_is_not_cache(store: ConversationStore) -> None:
     await store.save(tracker_of([*START, *turns(1)]))
     for _ in range(3):
         given_up = await store.retrieve(SENDER)
         given_up.update_with_events(turns(1), DOMAIN)
     await store.save(await asyncio.create_task(store.retrieve(SENDER)))
-    at_hand = store._at_hand[SENDER].tracker
+    at_hand = store._cache[SENDER].tracker
     at_hand.update_with_events(turns(1), DOMAIN)
     assert len(user_messages(await asyncio.create_task(store.retrieve(SENDER)))) == 1
 
 
-async def test_few_conversations_are_at_hand(store: ConversationStore) -> None:
-    for number in range(trackers._CONVERSATIONS_AT_HAND + 5):
+async def test_few_conversations_are_cache(store: ConversationStore) -> None:
+    for number in range(trackers._CONVERSATIONS_CACHED + 5):
         sender = f"rest:{number}"
         await store.save(Conversation.from_events(sender, [*START, *turns(1)], DOMAIN.slots))
-    assert list(store._at_hand) == [f"rest:{number}" for number in range(5, number + 1)]
+    assert list(store._cache) == [f"rest:{number}" for number in range(5, number + 1)]
     await store.delete(sender)
-    assert sender not in store._at_hand
+    assert sender not in store._cache
 
 
 async def test_a_turn_that_was_given_up_is_not_gone_on_with(store: ConversationStore) -> None:
