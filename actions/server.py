@@ -59,7 +59,7 @@ def build(token: str, bookings: Bookings) -> Sanic:
     app.config.REQUEST_MAX_SIZE = LARGEST_BODY
     app.config.FALLBACK_ERROR_FORMAT = "json"
     app.config.GRACEFUL_SHUTDOWN_TIMEOUT = SECONDS_TO_STOP
-    own_state = Health({"bookings": bookings.ping}).handlers()
+    own_state = Health({"bookings": lambda: bookings.ping()}).handlers()
 
     @app.middleware("request")
     async def guard(request: Request) -> HTTPResponse | None:

@@ -103,10 +103,10 @@ def copy_slot(slot: Slot) -> Slot:
 if rasa.__version__ != "3.6.21":
     raise AssertionError("Compare each of PATCHES with what this version of Rasa does.")
 PATCHES: tuple[tuple[Any, str, Any], ...] = (
-    # Saves 0.2 ms a turn: it copies all that it logs, whether it is logged or not.
+    # Saves 6 µs for each list of entities and the like: it copies all that it logs, whether it is logged or not.
     (processor, "copy", SimpleNamespace(deepcopy=lambda logged: logged)),
-    # Saves 0.3 ms a turn, in which a tracker's slots are copied several times.
+    # Saves 3 µs of 4 for each slot of each copy of a tracker.
     (Slot, "__copy__", copy_slot),
-    # Saves 0.1 ms a message: it counts all patterns at each text, to warn where there are none.
+    # Saves 90 µs a message with our 2,544 patterns: it counts them at each text, to warn where there are none.
     (EntityRuler, "_require_patterns", lambda _ruler: None),
 )

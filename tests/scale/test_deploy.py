@@ -26,7 +26,7 @@ DEPLOYMENTS = [name for name, each in WORKLOADS.items() if each["kind"] == "Depl
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text(encoding="utf-8"))
 OWN_SERVICES = [name for name, each in COMPOSE["services"].items() if each["image"] == "clinic-chat"]
 BALANCER = WORKLOADS["balancer"]["spec"]["template"]["spec"]["containers"][0]
-# How long a server may take to end well, in seconds: the messaging worker for its conversations, Sanic for its requests.
+# How long a server may take to end well, in seconds: the worker for conversations, Sanic for requests.
 SECONDS_TO_DRAIN = worker._SECONDS_TO_DRAIN + DEFAULT_CONFIG["GRACEFUL_SHUTDOWN_TIMEOUT"]
 _OLDEST_KUBERNETES, _NEWEST_KUBERNETES = "1.30", "1.37"
 
