@@ -89,6 +89,7 @@ class Clinic(BaseModel, extra="forbid"):
     delivery: list[Literal["email", "webhook"]] = []
     retention_days: PositiveInt
     session_minutes: PositiveInt
+    desk: dict[str, Annotated[str, Field(min_length=1, max_length=300)]] = {}
     origins: list[Annotated[str, AfterValidator(_web_origin)]] = []
     article: Article
 
@@ -160,6 +161,22 @@ class Clinic(BaseModel, extra="forbid"):
                 if opening > local:
                     return opening
         raise ClinicError("clinic.yml: opening_hours and holidays leave no opening day within a year")
+
+    def opening_in_words(self, moment: datetime.datetime) -> str:
+        """Return whether the clinic is open at `moment`, and until when or from when, as one sentence."""
+        local = moment.astimezone(self.zone)
+        span = self.hours_on(local.date())
+        if span and span.opens <= local.time() < span.closes:
+            return f"It is open today until {clock(span.closes)}."
+        opening = self.next_opening(local)
+        days = (opening.date() - local.date()).days
+        if days == 0:
+            return f"It opens today at {clock(opening.time())}."
+        day = f"{opening:%A}" if days < 7 else f"{opening:%A, %B} {opening.day}"
+        when = f"{'tomorrow, ' if days == 1 else ''}{day}{',' if days == 1 else ''} at {clock(opening.time())}"
+        if span:
+            return f"It is closed now and opens {when}."
+        return f"Today, {local:%A}, it is closed; it opens {when}."
 
     def hours_in_words(self) -> str:
         """Return the opening hours as one sentence, days of equal hours together."""
