@@ -41,7 +41,8 @@ class Desk:
 
     def values(self, matter: Matter | None = None) -> dict[str, str]:
         """Return what responses may name in braces: whether the clinic is open now, the matter and its answer."""
-        values = {"opening_now": self._clinic.opening_in_words(self._now())}
-        if matter:
-            values |= {"matter": matter.called, "desk_answer": self._clinic.desk.get(matter.name, "")}
-        return values
+        return {
+            "opening_now": self._clinic.opening_in_words(self._now()),
+            "matter": matter.called if matter else "that",
+            "desk_answer": self._clinic.desk.get(matter.name, "") if matter else "",
+        }

@@ -1,6 +1,5 @@
 """How the words of `data/` become an answer: the clinic's details, the source, and what fits the message."""
 
-import re
 from typing import Any
 
 from rasa.core.nlg import TemplatedNaturalLanguageGenerator
@@ -8,21 +7,17 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
+from assistant.desk import Desk
 from assistant.nlu.decision import BOOKING_INTENT
 from assistant.nlu.featurizer import UNANSWERED_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, SIGN_KEY
+from clinic.matters import Matter
 from clinic.profile import the_clinic
 
 _LEAST_SUGGESTIONS = 2
 _MOST_SUGGESTIONS = 3
 _LEAST_LIKELY_SUGGESTION = 0.1
 _SOMETHING_ELSE = {"title": "Something else", "payload": "/ask_help"}
-_REACHING = re.compile(
-    r"^(?!.*\b(costs?|prices?|pay\w*|insurance|copay|bill\w*)\b).*\b(hours?|open|opens|opening|close[sd]?|closing"
-    r"|weekends?|(mon|tues|wednes|thurs|fri|satur|sun)days?|holidays?|phone|telephone|number|call you|reach you|contact"
-    r"|e-?mail|web ?(site|page)|online)\b",
-    re.IGNORECASE,
-)
 
 
 class ClinicResponses(TemplatedNaturalLanguageGenerator):
@@ -33,17 +28,30 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         self._reviewer = the_clinic().article.reviewer
         self._placeholders = the_clinic().placeholders()
 
+    @property
+    def responses(self) -> dict[str, list[dict[str, Any]]]:
+        """The variations of each response; Rasa sets them anew once it has loaded the model."""
+        return self._responses
+
+    @responses.setter
+    def responses(self, responses: dict[str, list[dict[str, Any]]]) -> None:
+        self._responses = responses
+        self._desk = Desk(the_clinic(), responses)
+
     async def generate(
         self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
     ) -> dict[str, Any] | None:
         understood = tracker.latest_message.parse_data if tracker.latest_message else {}
+        is_to_the_desk = utter_action == "utter_ask_clinic_admin"
+        matter = self._desk.matter(understood.get("text") or "", is_to_the_desk) if is_to_the_desk else None
         values = {
             **self._placeholders,
+            **self._desk.values(matter),
             "other_condition": _other_condition(understood.get("entities", [])),
             **kwargs,
         }
         suggestions = self._suggestions(understood.get("intent_ranking", []))
-        utter_action = self._fitting(utter_action, tracker, understood, suggestions)
+        utter_action = self._fitting(utter_action, tracker, understood, suggestions, matter)
         response = await super().generate(utter_action, tracker, output_channel, **values)
         if response is None:
             return None
@@ -67,14 +75,15 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         tracker: DialogueStateTracker,
         understood: dict[str, Any],
         suggestions: list[dict[str, str]],
+        matter: Matter | None,
     ) -> str:
         """Return the response that says what `utter_action` stands for in the words that fit the message."""
         if utter_action == f"utter_{RED_FLAG_INTENT}":
             return self._response_to_sign(understood.get(SIGN_KEY)) or utter_action
         if utter_action == "utter_ask_booking_status" and tracker.get_slot("booking_reference"):
             return "utter_booking_kept"
-        if utter_action == "utter_ask_clinic_admin" and _REACHING.search(understood.get("text") or ""):
-            return "utter_clinic_contact"
+        if matter:
+            return self._desk.response(matter)
         if utter_action == "utter_did_you_mean" and not suggestions:
             return "utter_not_understood"
         return utter_action

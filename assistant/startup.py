@@ -11,7 +11,9 @@ import zlib
 from pathlib import Path
 
 import pluggy
+from rasa.core import run
 from rasa.core.agent import Agent
+from rasa.core.run import load_agent_on_start
 from rasa.core.utils import AvailableEndpoints
 from rasa.shared.constants import DEFAULT_MODELS_PATH
 from sanic import Sanic
@@ -40,6 +42,8 @@ class Serving:
         try:
             logs.configure()
             _check(cmdline_arguments)
+            # Rasa has no other door for what comes after it has loaded its agent.
+            run.load_agent_on_start = load_agent
         except (SettingError, StartError) as error:
             sys.stderr.write(f"{error}\n")
             raise SystemExit(1) from error
@@ -51,12 +55,19 @@ def agent_of(app: Sanic) -> Agent | None:
     return agent if agent is not None and agent.is_ready() else None
 
 
-async def begin(app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
-    """Make the agent that Rasa has loaded ready to serve.
+async def load_agent(
+    model_path: str,
+    endpoints: AvailableEndpoints,
+    remote_storage: str | None,
+    app: Sanic,
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    """Load the agent as Rasa does at a server's start, and make it ready to serve, whichever channels are on.
 
     Raises:
         SystemExit: Rasa could not load it.
     """
+    await load_agent_on_start(model_path, endpoints, remote_storage, app, loop)
     agent = agent_of(app)
     if agent is None:
         sys.stderr.write(f"The model cannot be loaded: delete {MODEL} and run `make train`.\n")

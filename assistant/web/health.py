@@ -9,7 +9,7 @@ from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint, Sanic
 
 from assistant import metrics
-from assistant.startup import agent_of, announce, begin
+from assistant.startup import agent_of, announce
 from service.health import Health
 from service.settings import settings
 
@@ -29,8 +29,6 @@ class Status(InputChannel):
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         status = Blueprint("status")
         metrics.prepare()
-        # Rasa has no other door for what comes after it has loaded its agent, at priority 0.
-        status.listener("before_server_start", priority=-1)(begin)
         status.listener("after_server_start")(announce)
         for path, handler in health_of_server().handlers().items():
             status.add_route(handler, path)

@@ -22,6 +22,9 @@ LONGEST_ANSWER = 600
 LONGEST_COPY = 8
 # What code fills in: assistant/responses.py the first, the action server the others.
 FILLED_BY_CODE = {
+    "opening_now",
+    "matter",
+    "desk_answer",
     "other_condition",
     "summary",
     "reference",
@@ -416,8 +419,6 @@ async def test_a_question_about_a_request_is_answered_by_what_was_sent(responses
     [
         ("what are your hours", True),
         ("are you open on Friday?", True),
-        ("what's your phone number", True),
-        ("is there an online booking page", True),
         ("do you take Blue Cross", False),
         ("how much does a visit cost", False),
         ("can I pay online", False),

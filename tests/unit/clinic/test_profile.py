@@ -33,7 +33,7 @@ def test_the_example_is_valid() -> None:
     assert load(ROOT / "clinic.yml").name == "In Motion O.C."
 
 
-@pytest.mark.parametrize("name", sorted({*CONTENT} - {"holidays", "delivery", "origins"}))
+@pytest.mark.parametrize("name", sorted({*CONTENT} - {"holidays", "delivery", "desk", "origins"}))
 def test_a_missing_value_is_named(tmp_path: Path, name: str) -> None:
     content = {key: value for key, value in CONTENT.items() if key != name}
     with pytest.raises(ClinicError, match=rf"\n  {name}: Field required"):
