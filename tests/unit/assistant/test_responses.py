@@ -26,7 +26,6 @@ FILLED_BY_CODE = {
     "matter",
     "desk_answer",
     "other_condition",
-    "summary",
     "reference",
     "when_answered",
     "next_open_day",
