@@ -1,4 +1,4 @@
-"""What Rasa's command `run` keeps to here: our own model and no other, a port of this machine, logs without words."""
+"""The start of `rasa run`: our own model and no other, a port of this machine, logs without words."""
 
 import argparse
 import asyncio
@@ -36,7 +36,7 @@ class Serving:
 
     @_hook
     def configure_commandline(self, cmdline_arguments: argparse.Namespace) -> None:
-        """Set up logs and engine and check what the server needs; end with one sentence when it cannot serve."""
+        """Set up the logs and check the needs of the server; end with one sentence when it cannot serve."""
         if cmdline_arguments.model == DEFAULT_MODELS_PATH:
             cmdline_arguments.model = str(MODEL)
         try:

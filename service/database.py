@@ -57,6 +57,15 @@ class Database:
         with _told(), _begun(self.engine, writes=True) as connection:
             yield connection
 
+    def create_all(self, metadata: sa.MetaData) -> None:
+        """Make the tables that are missing; several servers may do so at once, and one of all tables may only read."""
+        with self.reading() as connection:
+            there = set(sa.inspect(connection).get_table_names())
+        if not metadata.tables.keys() <= there:
+            with self.writing() as connection:
+                lock_schema(connection)
+                metadata.create_all(connection)
+
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         """Do `work` in one transaction that only reads, as `transact` does."""
         return await self._do(work, writes=False)
@@ -87,12 +96,6 @@ def database_url(name: str) -> str:
     url = settings().database_url or f"sqlite:///{ROOT / 'var' / name}.db"
     # As some hosts still write it; SQLAlchemy knows the longer name only.
     return f"postgresql://{url.removeprefix('postgres://')}" if url.startswith("postgres://") else url
-
-
-def create_all(metadata: sa.MetaData, connection: Connection) -> None:
-    """Make the tables that are missing; several servers may do so at once."""
-    lock_schema(connection)
-    metadata.create_all(connection)
 
 
 def lock_schema(connection: Connection) -> None:

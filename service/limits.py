@@ -52,7 +52,7 @@ class Counters:
             self._shared = SlidingWindowCounterRateLimiter(redis)
 
     async def ask(self, question: Callable[[SlidingWindowCounterRateLimiter], Awaitable[Result]]) -> Result:
-        """Return what the shared limiter answers, or this server's own where the shared one is away."""
+        """Return the answer of the shared limiter, or of this server's own where the shared one is away."""
         if self._shared and time.monotonic() >= self._shared_from:
             try:
                 return await question(self._shared)

@@ -97,7 +97,7 @@ class Queue:
     def release(
         self, connection: Connection, worker: str, *conditions: sa.sql.ColumnElement[bool], **values: Any
     ) -> int:
-        """End a worker's leases, with what there is to note; return how many jobs were still its own.
+        """End a worker's leases, set further columns, and return how many jobs were still its own.
 
         A worker whose lease has run out changes nothing, so that it cannot undo what another has noted since.
         """

@@ -1,4 +1,4 @@
-"""`python -m assistant.messaging register <platform>`: tells a platform where to send what people write.
+"""`python -m assistant.messaging register <platform>`: tells a platform where to send messages.
 
 Where a platform has no call for it, it says what to enter where. PUBLIC_URL is this server as the internet sees it.
 """

@@ -1,4 +1,4 @@
-"""Calls to the platforms' own APIs: time-outs, and what a failed call means for the next try."""
+"""Calls to the platforms' own APIs: time-outs, and failures that tell whether to try again."""
 
 import logging
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ class Api:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, path: str, **content: Any) -> Any:
-        """Call once; return what the answer's JSON holds (None for no JSON).
+        """Call once; return the JSON of the answer (None for no JSON).
 
         Args:
             path: begins with a slash.

@@ -77,7 +77,7 @@ class MessagingChannel(InputChannel):
         raise NotImplementedError
 
     def capabilities(self, channel: str) -> Capabilities:
-        """Return what `channel`, one of `CHANNELS`, can show."""
+        """Return the capabilities of `channel`, one of `CHANNELS`."""
         raise NotImplementedError
 
     async def send(self, message: Incoming, part: Outgoing) -> None:
@@ -96,10 +96,10 @@ class MessagingChannel(InputChannel):
         """Close connections to the platform."""
 
     def routes(self, webhook: Blueprint) -> None:
-        """Add what the platform asks for beside the webhook, such as a verify handshake."""
+        """Add the routes that the platform asks for beside the webhook, such as a verify handshake."""
 
     def reply(self, request: Request, body: bytes) -> HTTPResponse:
-        """Return what a proven webhook answers at once; empty, 200, unless the platform wants more."""
+        """Return the immediate answer to a proven webhook: empty, 200, unless the platform wants more."""
         return response.empty(status=200)
 
     # What it is given:

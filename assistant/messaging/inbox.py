@@ -5,6 +5,7 @@ A conversation in which a message waits is a job of the queue, which one server 
 a platform takes an answer, nobody can tell whether it was taken, and it is not sent again.
 """
 
+import asyncio
 import json
 import secrets
 import time
@@ -17,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from assistant.messaging.incoming import Incoming
 from clinic.profile import the_clinic
-from service.database import Database, StoreUnavailable, create_all
+from service.database import Database, StoreUnavailable
 from service.queue import Queue
 from service.sealing import INBOX, seal
 
@@ -73,7 +74,7 @@ class Inbox:
 
     async def prepare(self) -> None:
         """Make the tables that are missing."""
-        await self._database.transact(lambda connection: create_all(_metadata, connection))
+        await asyncio.to_thread(self._database.create_all, _metadata)
 
     async def take(self, messages: Sequence[Incoming]) -> None:
         """Keep messages to be answered; those taken before are left out, and of several either all are kept or none."""
@@ -85,7 +86,7 @@ class Inbox:
         await self._database.transact(put)
 
     async def renew(self, conversations: Collection[str]) -> None:
-        """Keep conversations that are being answered; what was left because of a fault becomes free for anyone."""
+        """Keep conversations that are being answered; others become free for anyone, also after a fault."""
         if conversations:
             these = _people.c.conversation.in_(list(conversations))
             until = self._clock() + LEASE
@@ -111,7 +112,7 @@ class Inbox:
         return await self._database.read(lambda connection: _first(connection, conversation))
 
     async def leave(self, conversation: str, pause: float) -> None:
-        """End the lease of a conversation; what still waits in it is due after a pause of so many seconds."""
+        """End the lease of a conversation; a message that still waits in it is due after a pause of so many seconds."""
         now, this = self._clock(), _people.c.conversation == conversation
 
         def write(connection: sa.engine.Connection) -> None:
@@ -141,7 +142,7 @@ class Inbox:
             raise StoreUnavailable("another server has taken over")
 
     async def end(self, row: sa.engine.Row) -> None:
-        """Be done with a message and forget what stood in it and in its answer; its id is kept."""
+        """Be done with a message and delete its text and its answer; its id is kept."""
         await self.note(row, done_at=self._clock(), is_on_its_way=False, content=None, answer=None)
 
     async def has_opted_out(self, conversation: str) -> bool:

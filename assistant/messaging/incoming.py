@@ -1,4 +1,4 @@
-"""A message of a person on a messaging channel, and what they allow to be sent to them."""
+"""A message of a person on a messaging channel, and their consent to be written to."""
 
 import math
 import re

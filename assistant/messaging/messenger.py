@@ -26,7 +26,7 @@ _PASSING = frozenset({1, 2, 4, 17, 32, 613, 1200})
 
 
 class MessengerChannel(MessagingChannel):
-    """Answers what people write to the page, and writes to nobody who has not written just before."""
+    """Answers messages to the page, and writes to nobody who has not written just before."""
 
     REQUIRED = ("MESSENGER_PAGE_TOKEN", "MESSENGER_APP_SECRET", "MESSENGER_VERIFY_TOKEN")
     OPTIONAL = ("MESSENGER_API_URL",)

@@ -180,7 +180,7 @@ class SlackChannel(MessagingChannel):
 
 
 def plain(text: str) -> str:
-    """Return what a person typed in Slack's markup: no mentions, links as they were typed, signs for emoji's names.
+    """Return the words of a text in Slack's markup: no mentions, links as they were typed, signs for emoji's names.
 
     A text of nothing but mentions, or of emoji that say nothing, is "".
     """

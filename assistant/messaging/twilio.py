@@ -121,7 +121,7 @@ class TwilioChannel(MessagingChannel):
         await self._api.close()
 
     def reply(self, request: Request, body: bytes) -> HTTPResponse:
-        """Answer with TwiML that says nothing: what is said follows through the API."""
+        """Answer with empty TwiML: the assistant's answer follows through the API."""
         return response.text("<Response/>", content_type="text/xml")
 
 

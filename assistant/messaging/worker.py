@@ -92,7 +92,7 @@ class Worker:
         return app.ctx.messaging
 
     async def start(self, channels: Sequence[str], connector: Connector) -> None:
-        """Answer what comes on these channels through a connector.
+        """Answer the messages of these channels through a connector.
 
         Raises:
             StoreUnavailable: the tables are missing and cannot be made now.
@@ -103,7 +103,7 @@ class Worker:
             self._working = asyncio.create_task(self._work())
 
     async def stop(self) -> None:
-        """Finish what is being answered, and leave the rest to other servers or the next start."""
+        """Finish the answers that have begun, and leave the rest to other servers or the next start."""
         self._is_stopping = True
         self._woken.set()
         if self._working:
@@ -153,7 +153,7 @@ class Worker:
         asyncio.get_running_loop().call_later(seconds, self._woken.set)
 
     async def _hold(self, conversation: str) -> None:
-        """Answer what waits in a conversation, then leave it."""
+        """Answer the messages that wait in a conversation, then leave it."""
         pause = 0.0
         try:
             while not (pause or self._is_stopping):
@@ -225,7 +225,7 @@ class Worker:
         return 0
 
     async def _said(self, message: Incoming, connector: Connector) -> list[dict[str, Any]]:
-        """Pass a message through the gate and return what is said to it."""
+        """Pass a message through the gate and return its answer."""
         if message.reply is not None:
             return [{"text": message.reply}]
         if (
@@ -256,7 +256,7 @@ class Worker:
 
 
 class CollectingOutput(OutputChannel):
-    """Collects what is said to one message.
+    """Collects the answer to one message.
 
     Attributes:
         said: what Rasa gives to an output channel, in order.

@@ -1,4 +1,4 @@
-"""The event broker: what other systems may learn of conversations while they go on, without anyone's words."""
+"""The event broker: events of conversations for other systems, without anyone's words."""
 
 import asyncio
 from collections import deque
@@ -48,7 +48,7 @@ class EventBroker(PikaEventBroker):
         return cls(url, retry_delay_in_seconds=_SECONDS_BETWEEN_TRIES, event_loop=asyncio.get_running_loop())
 
     def publish(self, event: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        """Publish what is left of an event without its words."""
+        """Publish an event without its words."""
         self._unpublished_events.append(without_words(event))
         if self._exchange:
             self._publish_unpublished_messages()
@@ -73,7 +73,7 @@ class EventBroker(PikaEventBroker):
 
 
 def without_words(event: dict[str, Any]) -> dict[str, Any]:
-    """Return what kind of event it is, of which conversation, and which intent, action, response or slot it names."""
+    """Return the kind of an event, its conversation, and the intent, action, response or slot that it names."""
     told = {field: event[field] for field in _KEPT_FIELDS if event.get(field) is not None}
     told["conversation"] = pseudonym(str(event.get("sender_id")), "events")
     intent = (event.get("parse_data") or {}).get("intent") or {}

@@ -127,7 +127,7 @@ class RedisLocks:
 
 
 async def _undisturbed(command: Coroutine[Any, Any, Result]) -> Result:
-    """Await what redis-py does; it would take a cancellation that comes at the wrong moment for its own time-out."""
+    """Await a command of redis-py, which would take a cancellation at the wrong moment for its own time-out."""
     return await asyncio.shield(asyncio.create_task(command))
 
 

@@ -1,4 +1,4 @@
-"""The policies: one for rules and one for stories, both of which do what Rasa's own do, sooner."""
+"""The policies: one for rules and one for stories, both faster than Rasa's own."""
 
 import json
 from typing import Any
@@ -63,7 +63,7 @@ class FastRulePolicy(RulePolicy):
     def _find_action_from_rules(
         self, tracker: DialogueStateTracker, domain: Domain, use_text_for_last_user_input: bool
     ) -> tuple[str | None, str | None, bool]:
-        """Look for a rule by what was typed, before one by its intent, only where rules tell of what was typed."""
+        """Look for a rule by the text of a message, before one by its intent, only where rules name texts."""
         if use_text_for_last_user_input and not self._tells_of_texts:
             return None, None, False
         found: tuple[str | None, str | None, bool] = super()._find_action_from_rules(
@@ -130,7 +130,7 @@ class StoryPolicy(MemoizationPolicy):
         rule_only_data: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> PolicyPrediction:
-        """Predict what a story goes on with; Rasa's own does so too, and copies all states for a log."""
+        """Predict the next action of a story; Rasa's own does so too, and copies all states for a log."""
         states = self._prediction_states(tracker, domain, rule_only_data=rule_only_data)
         action = self.recall(states, tracker, domain, rule_only_data)
         return self._prediction(

@@ -27,7 +27,7 @@ from rasa.shared.exceptions import RasaException
 from rasa.shared.utils.common import all_subclasses
 
 from assistant.rasa.conversation import Conversation, shared_prefix_length
-from service.database import Database, StoreUnavailable, create_all, database_url
+from service.database import Database, StoreUnavailable, database_url
 
 logger = logging.getLogger(__name__)
 
@@ -122,8 +122,7 @@ class ConversationStore(TrackerStore):
         self._cache: dict[str, Snapshot] = {}
         self._database = Database(kwargs.get("url") or database_url("conversations"))
         try:
-            with self._database.writing() as connection:
-                create_all(_metadata, connection)
+            self._database.create_all(_metadata)
         except StoreUnavailable as error:
             raise RasaException(f"The conversation store cannot be reached at start: {error}.") from error
 
@@ -167,7 +166,7 @@ class ConversationStore(TrackerStore):
             await self._stream_new_events(self.event_broker, new, tracker.sender_id)
 
     async def said(self, sender_id: str, message: str) -> list[list[Message]]:
-        """Return what each turn said to a message, when it is the latest that the conversation has gone through."""
+        """Return each turn's answer to a message, when it is the latest of the conversation; else nothing."""
         read = await self._load(sender_id)
         return read.said if read.message == message else []
 
@@ -215,7 +214,7 @@ class ConversationStore(TrackerStore):
 
 @asynccontextmanager
 async def reading_once() -> AsyncIterator[None]:
-    """Let this task read a conversation once, and go on with what it has read and written.
+    """Let this task read a conversation once, and go on with its own copy.
 
     What another server writes in the meantime is noticed when the conversation is saved.
     """
@@ -238,7 +237,7 @@ def _texts(events: list[Event], written: list[tuple[Event, str]]) -> list[tuple[
 
 
 def _latest_turn(tracker: DialogueStateTracker) -> tuple[str | None, list[Message]]:
-    """Return the id of the latest message, or None, and what was said since."""
+    """Return the id of the latest message, or None, and the answers since."""
     said: list[Message] = []
     for event in reversed(tracker.events):
         if isinstance(event, UserUttered):
@@ -259,7 +258,7 @@ def _session(tracker: DialogueStateTracker) -> list[Event]:
 
 
 def _said_at_restart(tracker: DialogueStateTracker) -> list[Event]:
-    """Return what the assistant said last when a restart followed it, so that its buttons can be pressed."""
+    """Return the last answer when a restart followed it, so that its buttons can be pressed."""
     said: list[Event] = []
     for event in reversed(tracker.events):
         if isinstance(event, UserUttered):

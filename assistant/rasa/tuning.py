@@ -42,7 +42,7 @@ class SequentialRunner(DaskGraphRunner):
         return made
 
     def run(self, inputs: dict[str, Any] | None = None, targets: list[str] | None = None) -> dict[str, Any]:
-        """Return what each target gives, by its name.
+        """Return the result of each target, by its name.
 
         Raises:
             GraphRunError: a node needs what is neither given nor in the graph.
@@ -94,7 +94,7 @@ def freeze_garbage_collector() -> None:
 
 
 def copy_slot(slot: Slot) -> Slot:
-    """Return what `copy.copy` returns, which looks at each copy for how to make it."""
+    """Return a shallow copy, as `copy.copy` does, which looks up anew how to make each."""
     copied: Slot = object.__new__(type(slot))
     copied.__dict__.update(slot.__dict__)
     return copied

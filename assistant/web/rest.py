@@ -44,7 +44,7 @@ class RestChannel(InputChannel):
 
 
 class TextOutput(CollectingOutputChannel):
-    """Collects what is said as Rasa's own channel does, with card and source as lines of the text."""
+    """Collects answers as Rasa's own channel does, with card and source as lines of the text."""
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
         await super().send_response(recipient_id, {**message, "text": as_text(message)})

@@ -52,7 +52,7 @@ class Refused(Exception):
 
 
 class WebsiteChannel(InputChannel):
-    """Serves the widget and takes what visitors write.
+    """Serves the widget and takes visitors' messages.
 
     `POST /chat/session` begins a conversation; `messages`, `ratings` and `clear` need its token. Every fault is
     answered with JSON that holds the clinic's phone.
@@ -214,7 +214,7 @@ class WebsiteChannel(InputChannel):
         return session
 
     async def _turn(self, app: Sanic, session: str, message: str, text: str | None) -> Reply:
-        """Return what is said to a message, or to a visitor who has opened the chat (no `text`).
+        """Return the reply to a message, or to a visitor who has opened the chat (no `text`).
 
         A turn goes on when the visitor's connection ends, and a retry in between waits for the same turn.
         """
@@ -239,7 +239,7 @@ class WebsiteChannel(InputChannel):
         return output.said
 
     async def _forget(self, app: Sanic, sessions: list[str]) -> None:
-        """End sessions, and remove every trace of what was said in them."""
+        """End sessions, and remove every trace of their conversations."""
         await self._sessions.close(sessions)
         running = [turn for (session, _), turn in self._turns.items() if session in sessions]
         await asyncio.gather(*running, return_exceptions=True)

@@ -63,7 +63,7 @@ class Files:
         return response.raw(content, headers=headers, content_type=f"{mimetypes.guess_type(name)[0]}; charset=utf-8")
 
     def _for_visitors(self) -> dict[str, str]:
-        """Return what the widget shows of the clinic, also when the server is away."""
+        """Return the details of the clinic that the widget shows, also when the server is away."""
         clinic = self._clinic
         return {
             "name": clinic.name,

@@ -13,7 +13,7 @@ _LOOPBACK = re.compile(r"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class Origins:
-    """The origins that a clinic allows, and what their pages may read."""
+    """The origins that a clinic allows, and the answers that their pages may read."""
 
     def __init__(self, clinic: Clinic) -> None:
         self._clinic = clinic

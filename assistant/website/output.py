@@ -1,4 +1,4 @@
-"""The output of the website channel: what is said to one message, as the widget shows it."""
+"""The output of the website channel: the reply to one message, as the widget shows it."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from assistant.website.sessions import Reply
 
 
 class WebsiteOutput(OutputChannel):
-    """Collects what the assistant says to one message, in the shape that the widget shows.
+    """Collects the reply to one message, in the shape that the widget shows.
 
     Attributes:
         said: for each message its `id`, `text`, `source` (or None), `buttons`, `card` (rows of label and value), and

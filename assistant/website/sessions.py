@@ -1,5 +1,6 @@
 """The sessions of web site visitors: signed tokens, the replies a retry gets again, and ratings without text."""
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -10,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from itsdangerous import BadSignature, TimestampSigner
 
-from service.database import Database, create_all
+from service.database import Database
 
 _SWEPT_AT_ONCE = 50
 _metadata = sa.MetaData()
@@ -77,7 +78,7 @@ class Sessions:
 
     async def prepare(self) -> None:
         """Make the tables that are missing."""
-        await self._database.transact(lambda connection: create_all(_metadata, connection))
+        await asyncio.to_thread(self._database.create_all, _metadata)
 
     async def open(self) -> str:
         """Begin a session and return its id."""
@@ -107,13 +108,13 @@ class Sessions:
         return await self._database.read(lambda connection: connection.execute(_SELECT_SESSION, named).scalar())
 
     async def reply(self, session: str, message: str) -> Reply | None:
-        """Return what was said to a message before, or None when it is new."""
+        """Return the reply to a message that was answered before, or None when it is new."""
         to = {"session": session, "message": message}
         said = await self._database.read(lambda connection: connection.execute(_SELECT_REPLY, to).scalar())
         return None if said is None else json.loads(said)
 
     async def keep(self, session: str, message: str, said: Reply) -> Reply | None:
-        """Keep what was said to a message, and let the session last `seconds` from now.
+        """Keep the reply to a message, and let the session last `seconds` from now.
 
         Returns:
             What is said to it for good: what another server has kept before, when one has. None when the session has
@@ -153,7 +154,7 @@ class Sessions:
         return True
 
     async def close(self, sessions: list[str]) -> None:
-        """End sessions and forget what was said in them."""
+        """End sessions and delete their replies."""
 
         def write(connection: sa.engine.Connection) -> None:
             connection.execute(sa.delete(_replies).where(_replies.c.session.in_(sessions)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.database import Database, StoreUnavailable, create_all, database_url
+from service.database import Database, StoreUnavailable, database_url
 
 METADATA = sa.MetaData()
 WORDS = sa.Table("words", METADATA, sa.Column("word", sa.String(20), primary_key=True))
@@ -28,15 +28,13 @@ def words(connection: sa.engine.Connection) -> list[str]:
 @pytest.fixture
 def database(url: str) -> Database:
     made = Database(url)
-    with made.writing() as connection:
-        create_all(METADATA, connection)
+    made.create_all(METADATA)
     return made
 
 
 def make(url: str) -> None:
     made = Database(url, seconds=8)
-    with made.writing() as connection:
-        create_all(METADATA, connection)
+    made.create_all(METADATA)
     made.close()
 
 
@@ -66,8 +64,7 @@ async def test_a_fault_undoes_the_whole_transaction(database: Database) -> None:
 
 async def test_the_loop_goes_on_while_another_process_writes(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'words.db'}")
-    with database.writing() as connection:
-        create_all(METADATA, connection)
+    database.create_all(METADATA)
     other = sqlite3.connect(tmp_path / "words.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     writing = asyncio.create_task(database.transact(lambda connection: connection.execute(insert("one"))))
@@ -94,6 +91,19 @@ def test_a_durable_file_is_written_through_to_the_disk(tmp_path: Path, is_durabl
     database = Database(f"sqlite:///{tmp_path / 'words.db'}", is_durable=is_durable)
     with database.reading() as connection:
         assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == level
+
+
+def test_a_database_that_may_only_be_read_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "words.db"
+    Database(f"sqlite:///{path}").create_all(METADATA)
+    with sqlite3.connect(path, isolation_level=None) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        database = Database(f"sqlite:///{path}", seconds=0)
+        database.create_all(METADATA)
+        with database.reading() as connection:
+            assert words(connection) == []
+        with pytest.raises(StoreUnavailable), database.writing():
+            pass
 
 
 def test_one_variable_names_the_database(monkeypatch: pytest.MonkeyPatch) -> None:

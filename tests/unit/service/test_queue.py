@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from service.database import Database, create_all
+from service.database import Database
 from service.queue import Queue, RetryPolicy
 
 METADATA = sa.MetaData()
@@ -21,8 +21,8 @@ QUEUE = Queue(JOBS, JOBS.c.due_at)
 @pytest.fixture
 def database(url: str) -> Database:
     made = Database(url)
+    made.create_all(METADATA)
     with made.writing() as connection:
-        create_all(METADATA, connection)
         connection.execute(sa.insert(JOBS), [{"id": 1, "due_at": 2.0}, {"id": 2, "due_at": 1.0}])
         connection.execute(sa.insert(JOBS).values(id=3, due_at=None))
     return made
