@@ -58,7 +58,7 @@ $(MODEL): models/.built $(DATA) $(wildcard assistant/nlu/*.py) clinic/articles.p
 	@$(IN) LOG_LEVEL=ERROR python -m assistant train --skip-validation --fixed-model-name assistant > var/train.log 2>&1 || { tail -n 30 var/train.log; exit 1; }
 	@touch $@
 
-widget/dist: .venv/.synced widget/build.mjs widget/package-lock.json $(shell find widget/src widget/demo -type f)
+widget/dist: .venv/.synced widget/build.mjs widget/package-lock.json $(shell find widget/src widget/pages -type f)
 	@echo "Building the chat widget ..."
 	@$(IN) python -m widget build
 	@touch $@

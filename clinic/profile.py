@@ -91,6 +91,9 @@ class Clinic(BaseModel, extra="forbid"):
     session_minutes: PositiveInt
     desk: dict[str, Annotated[str, Field(min_length=1, max_length=300)]] = {}
     origins: list[Annotated[str, AfterValidator(_web_origin)]] = []
+    privacy_page: HttpUrl | None = None
+    chat_button: str = "Ask us"
+    chat_field: str = "Your message"
     article: Article
 
     @field_validator("region")

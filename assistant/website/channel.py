@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import asdict
 from typing import Any
 
 from rasa.core.channels.channel import InputChannel, UserMessage
@@ -19,6 +20,7 @@ from assistant.website.files import Files
 from assistant.website.origins import METHODS, Origins
 from assistant.website.output import WebsiteOutput
 from assistant.website.sessions import Reply, Sessions
+from assistant.website.talk import Talk
 from clinic.profile import the_clinic
 from service.database import Database, database_url
 from service.limits import ConcurrencyLimit, Rate, TooLarge, TooMany, body_of
@@ -31,7 +33,9 @@ _LEAST_SECRET = 32
 _PREFIX = "/chat"
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _ANSWER_ID = re.compile(r"[A-Za-z0-9-]{8,64}\.\d{1,2}")
-_VERDICTS = ("up", "down")
+_VERDICTS = ("up", "down", None)
+_REASONS = ("unasked", "unclear", "wrong", None)
+_SECONDS_BETWEEN_SWEEPS = 60
 _RATES = {
     "requests_per_address": {"burst": 120, "per_minute": 240},
     "sessions_per_address": {"burst": 30, "per_minute": 30},
@@ -40,6 +44,7 @@ _RATES = {
 _AT_ONCE = {"at_once_per_address": 20, "at_once_per_session": 2}
 
 Handler = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
+Fault = Callable[[Request, int, str], HTTPResponse]
 
 
 class Refused(Exception):
@@ -106,6 +111,10 @@ class WebsiteChannel(InputChannel):
         async def prepare(_app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
             await self._sessions.prepare()
 
+        @chat.listener("after_server_start")
+        async def sweep(app: Sanic, _loop: asyncio.AbstractEventLoop) -> None:
+            app.add_task(self._sweep(app))
+
         chat.middleware("response")(self._origins.share)
         for path, handler in {
             "/session": self._open,
@@ -113,27 +122,40 @@ class WebsiteChannel(InputChannel):
             "/ratings": self._rate,
             "/clear": self._clear,
         }.items():
-            chat.add_route(self._guarded(handler), path, methods=METHODS, name=path[1:], stream=True)
+            guarded = self._guarded(handler, self._fault)
+            chat.add_route(guarded, path, methods=METHODS, name=path[1:], stream=True)
+        talk = Talk(self._files, self._origins, self._sessions, self._begin, self._say)
+        answer = self._guarded(talk.answer, talk.fault)
+        chat.add_route(answer, "/talk", methods=["POST"], name="talk_form", stream=True)
 
         # Also here, for those who watch from outside and reach nothing but the chat.
         handlers = health_of_server().handlers()
         chat.add_route(handlers["/health"], "/health", name="health")
         chat.add_route(handlers["/ready"], "/ready", name="ready")
 
-        @chat.get("/")
-        async def demo(_request: Request) -> HTTPResponse:
-            return response.redirect(f"{_PREFIX}/")
+        @chat.get("/talk")
+        async def show(request: Request) -> HTTPResponse:
+            return talk.page(request)
 
-        # Sanic takes "/chat" for "/" above, and "/chat/" for a name that is empty.
+        @chat.get("/check")
+        async def check(request: Request) -> HTTPResponse:
+            return self._check(request)
+
+        @chat.get("/")
+        async def demo(request: Request) -> HTTPResponse:
+            # The page's own addresses are relative to the slash.
+            if not request.path.endswith("/"):
+                return response.redirect(f"{_PREFIX}/")
+            return self._file(request, "index.html")
+
         @chat.get("/<name>")
         async def file(request: Request, name: str) -> HTTPResponse:
-            found = self._files.response(name or "index.html", request)
-            return found or self._fault(404, "there is no such page; the chat is made by `python -m widget build`")
+            return self._file(request, name or "index.html")
 
         return chat
 
-    def _guarded(self, handler: Handler) -> Handler:
-        """Return a handler that keeps to origins and limits, and turns every fault into an answer."""
+    def _guarded(self, handler: Handler, fault: Fault) -> Handler:
+        """Return a handler that keeps to origins and limits, and turns every fault into an answer by `fault`."""
 
         async def guarded(request: Request) -> HTTPResponse:
             address = request.remote_addr or request.ip
@@ -145,36 +167,87 @@ class WebsiteChannel(InputChannel):
                 with self._at_once_there.hold(address):
                     answer = await handler(request)
             except Refused as refusal:
-                answer = self._fault(refusal.status, refusal.reason)
+                answer = fault(request, refusal.status, refusal.reason)
+            except TooLarge:
+                answer = fault(request, 413, f"a request has at most {LARGEST_BODY} bytes")
             except TooMany as limit:
-                answer = self._fault(429, "too much at once; please wait a moment")
+                answer = fault(request, 429, "too much at once; please wait a moment")
                 retry = {"Retry-After": str(limit.seconds)}
             except SanicException:
                 raise
             except Exception as error:
                 logger.error("A request to %s failed: %s.", request.path, type(error).__name__)
-                answer = self._fault(503, "something went wrong on our side")
+                answer = fault(request, 503, "something went wrong on our side")
                 retry = {"Retry-After": "5"}
             answer.headers.update({"Cache-Control": "no-store", **retry})
             return answer
 
         return guarded
 
-    def _fault(self, status: int, reason: str) -> HTTPResponse:
+    def _fault(self, _request: Request, status: int, reason: str) -> HTTPResponse:
         body = {"error": f"{reason}; or call {self._clinic.name} at {self._clinic.phone}", "phone": self._clinic.phone}
         return response.json(body, status=status)
 
     async def _open(self, request: Request) -> HTTPResponse:
         await _body(request)
-        await self._openings.take(request.remote_addr or request.ip)
-        await self._forget(request.app, await self._sessions.expired())
-        session = await self._sessions.open()
+        session = await self._begin(request)
         opening = await self._turn(request.app, session, "opening-message", None)
         return response.json(self._said(session, [{**each, "response": None} for each in opening]), status=201)
 
     async def _message(self, request: Request) -> HTTPResponse:
         session, body = await self._session(request), await _body(request)
-        message, text = body.get("id"), body.get("text")
+        said = await self._say(request, session, body.get("id"), body.get("text"))
+        return response.json(self._said(session, said))
+
+    async def _rate(self, request: Request) -> HTTPResponse:
+        session, body = await self._session(request), await _body(request)
+        answer, verdict, reason = body.get("answer"), body.get("verdict", ""), body.get("reason")
+        if not isinstance(answer, str) or not _ANSWER_ID.fullmatch(answer) or verdict not in _VERDICTS:
+            raise Refused(400, "answer must be the id of an answer, and verdict up, down or null")
+        if reason not in _REASONS or (reason and verdict != "down"):
+            raise Refused(400, "reason must be unasked, unclear or wrong, of a verdict down")
+        await self._messages.take(session)
+        if not await self._sessions.rate(session, answer, verdict, reason):
+            raise Refused(404, "there is no such answer to rate")
+        return response.empty()
+
+    async def _clear(self, request: Request) -> HTTPResponse:
+        session = await self._session(request)
+        await _body(request)
+        await self._forget(request.app, [session])
+        return response.empty()
+
+    def _file(self, request: Request, name: str) -> HTTPResponse:
+        missing = "there is no such page; the chat is made by `python -m widget build`"
+        return self._files.answer(name, request) or self._fault(request, 404, missing)
+
+    def _check(self, request: Request) -> HTTPResponse:
+        """Tell a web master, and the widget itself, whether a site may hold the chat and what there is to do."""
+        site = request.args.get("site", "")
+        advice = self._origins.advice(site, request.host) if site else None
+        if "application/json" not in request.headers.get("accept", ""):
+            server = f"{request.scheme}://{request.host}"
+            return self._files.page("check.html", request, advice=advice, server=server)
+        answer = asdict(advice) if advice else {"advice": "Name a site: /chat/check?site=https://www.clinic.example"}
+        return response.json(answer, headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"})
+
+    async def _begin(self, request: Request) -> str:
+        """Open a session and return it.
+
+        Raises:
+            TooMany: the request's address has opened too many.
+        """
+        await self._openings.take(request.remote_addr or request.ip)
+        await self._forget(request.app, await self._sessions.expired())
+        return await self._sessions.open()
+
+    async def _say(self, request: Request, session: str, message: object, text: object) -> Reply:
+        """Return what is said to a message of a session; to one that was answered before, the same again.
+
+        Raises:
+            Refused: the id or the text is malformed.
+            TooMany: the session says too much.
+        """
         if not isinstance(message, str) or not _MESSAGE_ID.fullmatch(message):
             raise Refused(400, "id must be 8 to 64 letters, digits or dashes")
         if not isinstance(text, str):
@@ -184,23 +257,7 @@ class WebsiteChannel(InputChannel):
             await self._messages.take(session)
             with self._at_once_here.hold(session):
                 said = await self._turn(request.app, session, message, text)
-        return response.json(self._said(session, said))
-
-    async def _rate(self, request: Request) -> HTTPResponse:
-        session, body = await self._session(request), await _body(request)
-        answer, verdict = body.get("answer"), body.get("verdict")
-        if not isinstance(answer, str) or not _ANSWER_ID.fullmatch(answer) or verdict not in _VERDICTS:
-            raise Refused(400, "answer must be the id of an answer, and verdict up or down")
-        await self._messages.take(session)
-        if not await self._sessions.rate(session, answer, verdict):
-            raise Refused(404, "there is no such answer to rate")
-        return response.empty()
-
-    async def _clear(self, request: Request) -> HTTPResponse:
-        session = await self._session(request)
-        await _body(request)
-        await self._forget(request.app, [session])
-        return response.empty()
+        return said
 
     async def _session(self, request: Request) -> str:
         """Return the session of the request's token.
@@ -238,6 +295,16 @@ class WebsiteChannel(InputChannel):
         await app.ctx.agent.tracker_store.delete(conversation)
         return output.said
 
+    async def _sweep(self, app: Sanic) -> None:
+        """Forget the sessions whose time is over, for as long as the server runs, also when nobody opens another."""
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_SWEEPS)
+            try:
+                while expired := await self._sessions.expired():
+                    await self._forget(app, expired)
+            except Exception as error:
+                logger.error("Forgetting the sessions that are over failed: %s.", type(error).__name__)
+
     async def _forget(self, app: Sanic, sessions: list[str]) -> None:
         """End sessions, and remove every trace of their conversations."""
         await self._sessions.close(sessions)
@@ -260,12 +327,10 @@ async def _body(request: Request) -> dict[str, Any]:
     """Read a request's body, which must be a JSON object.
 
     Raises:
-        Refused: it is something else, or larger than `LARGEST_BODY`.
+        TooLarge: it is larger than `LARGEST_BODY`.
+        Refused: it is something else.
     """
-    try:
-        content = await body_of(request, LARGEST_BODY)
-    except TooLarge as error:
-        raise Refused(413, f"a request has at most {LARGEST_BODY} bytes") from error
+    content = await body_of(request, LARGEST_BODY)
     try:
         body = json.loads(content)
     except (ValueError, RecursionError) as error:

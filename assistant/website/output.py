@@ -7,13 +7,16 @@ from rasa.core.channels.channel import OutputChannel
 from assistant.message import source_of
 from assistant.website.sessions import Reply
 
+_BOOKED = "utter_booking_sent"
+
 
 class WebsiteOutput(OutputChannel):
     """Collects the reply to one message, in the shape that the widget shows.
 
     Attributes:
-        said: for each message its `id`, `text`, `source` (or None), `buttons`, `card` (rows of label and value), and
-            `response`, the name of an answer that can be rated (or None).
+        said: for each message its `id`, `text`, `source` (or None), `buttons`, `card` (rows of label and value),
+            `response`, the name of an answer that can be rated (or None), and `event`, what has come to pass with it
+            ("booked", or None).
     """
 
     def __init__(self, channel: str, message: str) -> None:
@@ -35,6 +38,7 @@ class WebsiteOutput(OutputChannel):
                 "buttons": [{"title": button["title"], "payload": button["payload"]} for button in buttons],
                 "card": message.get("card") or [],
                 "response": action if message.get("source") or _is_answer(action) else None,
+                "event": "booked" if action == _BOOKED else None,
             }
         )
 

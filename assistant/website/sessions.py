@@ -36,6 +36,13 @@ _ratings = sa.Table(
     sa.Column("verdict", sa.String(8), nullable=False),
     sa.Column("rated_at", sa.Float, nullable=False),
 )
+# A table of its own, so that databases made before reasons were asked for need no change.
+_reasons = sa.Table(
+    "website_reasons",
+    _metadata,
+    sa.Column("answer", sa.String(80), primary_key=True),
+    sa.Column("reason", sa.String(16), nullable=False),
+)
 
 # Made once, as SQLAlchemy takes longer to put a statement together than SQLite to do it.
 _SELECT_SESSION = sa.select(_sessions.c.id).where(
@@ -134,8 +141,8 @@ class Sessions:
 
         return await self._database.transact(write)
 
-    async def rate(self, session: str, answer: str, verdict: str) -> bool:
-        """Keep a verdict on an answer this session was given; a later one replaces it.
+    async def rate(self, session: str, answer: str, verdict: str | None, reason: str | None = None) -> bool:
+        """Keep a verdict on an answer this session was given, and its reason; a later one replaces it, None ends it.
 
         Returns:
             Whether the session was given such an answer, and it is one to be rated.
@@ -147,8 +154,12 @@ class Sessions:
         row = {"answer": answer, "response": response, "verdict": verdict, "rated_at": self._clock()}
 
         def write(connection: sa.engine.Connection) -> None:
-            connection.execute(sa.delete(_ratings).where(_ratings.c.answer == answer))
-            connection.execute(sa.insert(_ratings).values(**row))
+            for table in (_ratings, _reasons):
+                connection.execute(sa.delete(table).where(table.c.answer == answer))
+            if verdict:
+                connection.execute(sa.insert(_ratings).values(**row))
+            if reason:
+                connection.execute(sa.insert(_reasons).values(answer=answer, reason=reason))
 
         await self._database.transact(write)
         return True

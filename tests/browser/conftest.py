@@ -1,6 +1,5 @@
 """Chromium and the real servers for the browser tests."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,21 +10,9 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.support.packages import PackageUnavailable, program
+from tests.browser.browsers import FLAGS, chromium
 from tests.support.servers import ROOT, Server, assistant
 
-_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Web sites of other names are on this machine too.
-    "--host-resolver-rules=MAP *.example 127.0.0.1",
-]
 _PLENTY = {"burst": 1_000_000, "per_minute": 1_000_000}
 # Longer than any answer takes on a busy machine: a passing test never waits for it.
 expect.set_options(timeout=30_000)
@@ -40,7 +27,7 @@ def _widget() -> None:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=_chromium(), args=_FLAGS)
+        running = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield running
         running.close()
 
@@ -82,11 +69,3 @@ def page(open_context: Callable[..., BrowserContext], server: Server) -> Page:
     page = open_context(viewport={"width": 1280, "height": 800}).new_page()
     page.goto(f"{server.url}/chat/")
     return page
-
-
-def _chromium() -> str | None:
-    """Return the path of a Chromium, installed from Debian when missing; None means Playwright's own."""
-    try:
-        return os.environ.get("CHROMIUM") or str(program("chromium", "chromium"))
-    except PackageUnavailable:
-        return None

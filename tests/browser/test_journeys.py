@@ -14,16 +14,6 @@ DEFINITION = "Runner's knee is pain felt under the kneecap"
 Contexts = Callable[..., BrowserContext]
 
 
-def conversations(folder: Path) -> int:
-    with sqlite3.connect(folder / "conversations.db") as database:
-        return int(database.execute("SELECT count(*) FROM conversations").fetchone()[0])
-
-
-def kept_texts(page: Page) -> str:
-    """Return all that the page's site has stored in the browser."""
-    return str(page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"))
-
-
 def deliveries(page: Page) -> list[str]:
     """Return a list that fills with the ids of the messages that the server is sent."""
     sent: list[str] = []
@@ -99,8 +89,46 @@ def test_an_answer_is_rated(page: Page, folder: Path) -> None:
     assert response.value.status == 204
     expect(answer.get_by_role("button", name="This answer helped")).to_have_attribute("aria-pressed", "true")
     expect(answer).to_contain_text("Thank you")
+    assert ratings(page, folder) == [("utter_ask_definition", "up", None)]
+    # Withdrawn by the same button.
+    answer.get_by_role("button", name="This answer helped").click()
+    expect(answer.get_by_role("button", name="This answer helped")).to_have_attribute("aria-pressed", "false")
+    assert ratings(page, folder) == []
+
+
+def test_a_thumb_down_asks_why_and_offers_a_person(page: Page, folder: Path) -> None:
+    chat = Chat(page).open()
+    answer = chat.ask("What is runner's knee?")
+    answer.get_by_role("button", name="This answer did not help").click()
+    expect(answer).to_contain_text("What was wrong with it?")
+    expect(answer.get_by_role("link", name=PHONE)).to_be_in_viewport(ratio=1)
+    picture(page, "why")
+    with page.expect_response("**/chat/ratings"):
+        answer.get_by_role("button", name="Hard to understand").click()
+    expect(answer).to_contain_text("Thank you")
+    assert ratings(page, folder) == [("utter_ask_definition", "down", "unclear")]
+
+
+def test_a_rating_that_cannot_be_kept_says_so_and_leaves_the_one_before(page: Page) -> None:
+    chat = Chat(page).open()
+    answer = chat.ask("What is runner's knee?")
+    with page.expect_response("**/chat/ratings"):
+        answer.get_by_role("button", name="This answer helped").click()
+    page.route("**/chat/ratings", lambda route: route.abort())
+    answer.get_by_role("button", name="This answer did not help").click()
+    expect(answer).to_contain_text("could not be kept")
+    expect(answer.get_by_role("button", name="This answer helped")).to_have_attribute("aria-pressed", "true")
+
+
+def ratings(page: Page, folder: Path) -> list[Any]:
+    """Return the verdicts on the answers of the talk on a page, with what they are verdicts on and why."""
+    entries = json.loads(page.evaluate("Object.values(localStorage)[0]"))["entries"]
+    query = (
+        "SELECT response, verdict, reason FROM website_ratings LEFT JOIN website_reasons USING (answer) "
+        f"WHERE answer IN ({', '.join('?' * len(entries))})"
+    )
     with sqlite3.connect(folder / "conversations.db") as database:
-        assert ("utter_ask_definition", "up") in database.execute("SELECT response, verdict FROM website_ratings")
+        return database.execute(query, [entry["id"] for entry in entries]).fetchall()
 
 
 def test_a_topic_of_the_page_starts_the_chat(page: Page) -> None:
@@ -137,8 +165,10 @@ def test_booking_goes_on_after_a_reload_and_on_another_page(page: Page) -> None:
     expect(card.locator("dt")).to_contain_text(["Name", "Contact", "Would suit"])
     expect(card.locator("dd").first).to_have_text("Ana Ruiz")
     picture(page, "booking-card")
+    page.evaluate("document.addEventListener('clinic-assistant:booked', () => { window.booked = true; })")
     chat.choose(chat.answers.last.locator(".choices button").first.inner_text())
     expect(chat.answers.last).to_contain_text("reference")
+    assert page.evaluate("window.booked")
     picture(page, "booked")
 
 
@@ -153,47 +183,6 @@ def test_two_tabs_show_one_conversation(page: Page) -> None:
     expect(second.answers).to_have_count(3)
     expect(first.answers).to_have_count(3)
     expect(first.answers.last).to_contain_text("exercising too much")
-
-
-def test_deleting_forgets_here_and_on_the_server(page: Page, folder: Path) -> None:
-    chat = Chat(page).open()
-    chat.ask("What is runner's knee?")
-    assert "runner's knee" in kept_texts(page)
-    before = conversations(folder)
-    chat.dialog.get_by_role("button", name="More").click()
-    picture(page, "menu")
-    with page.expect_response("**/chat/clear") as response:
-        chat.dialog.get_by_role("button", name="Delete this chat").click()
-    assert response.value.status == 204
-    assert conversations(folder) == before - 1
-    expect(chat.log).to_have_text("This chat has been deleted.")
-    assert "runner's knee" not in kept_texts(page)
-    expect(chat.ask("hello")).to_contain_text("automated assistant")
-
-
-def test_starting_over_opens_anew(page: Page) -> None:
-    chat = Chat(page).open()
-    chat.ask("What is runner's knee?")
-    chat.dialog.get_by_role("button", name="More").click()
-    with page.expect_response("**/chat/session"):
-        chat.dialog.get_by_role("button", name="Start over").click()
-    expect(chat.answers).to_have_count(1)
-    expect(chat.said).to_have_count(0)
-    chat.choose("What is runner's knee?")
-    expect(chat.answers.last).to_contain_text(DEFINITION)
-
-
-def test_a_session_left_alone_ends(open_context: Contexts, server: Server) -> None:
-    page = open_context().new_page()
-    page.clock.install()
-    page.goto(f"{server.url}/chat/")
-    chat = Chat(page).open()
-    chat.ask("What is runner's knee?")
-    page.clock.fast_forward("01:00:01")
-    expect(chat.log.locator(".notice")).to_contain_text("left alone")
-    assert "Runner's knee is pain" not in kept_texts(page)
-    expect(chat.answers).to_have_count(1)
-    expect(chat.said).to_have_count(0)
 
 
 def test_words_written_after_the_session_has_ended_are_answered(page: Page, folder: Path) -> None:
@@ -213,7 +202,7 @@ def test_the_server_is_killed_and_comes_back(page: Page, server: Server) -> None
     chat.ask("What is runner's knee?")
     server.kill()
     chat.choose("What causes it?")
-    banner = page.locator("clinic-assistant .banner")
+    banner = chat.banner
     expect(banner).to_contain_text("cannot be reached")
     expect(banner.get_by_role("link", name=PHONE)).to_have_attribute("href", "tel:+19495550142")
     expect(chat.said.last).to_contain_text("Waiting to be sent")
@@ -239,7 +228,7 @@ def test_a_page_whose_server_is_away_still_offers_the_phone(page: Page) -> None:
 def test_a_message_written_offline_is_kept_and_sent_once(page: Page) -> None:
     chat = Chat(page).open()
     page.context.set_offline(True)
-    expect(page.locator("clinic-assistant .banner")).to_contain_text("You are offline")
+    expect(chat.banner).to_contain_text("You are offline")
     chat.say("What is runner's knee?")
     expect(chat.said.last).to_contain_text("Waiting to be sent")
     picture(page, "offline")
@@ -247,7 +236,7 @@ def test_a_message_written_offline_is_kept_and_sent_once(page: Page) -> None:
     expect(chat.answers.last).to_contain_text(DEFINITION)
     expect(chat.said).to_have_count(1)
     expect(chat.answers).to_have_count(2)
-    expect(page.locator("clinic-assistant .banner")).to_have_count(0)
+    expect(chat.banner).to_have_count(0)
 
 
 def test_a_lost_answer_is_asked_for_again_and_shown_once(page: Page) -> None:
@@ -275,7 +264,7 @@ def test_a_message_survives_a_reload_before_its_answer(page: Page) -> None:
     chat = Chat(page).open()
     page.route("**/chat/messages", lambda route: route.abort())
     chat.say("What is runner's knee?")
-    expect(page.locator("clinic-assistant .banner")).to_be_visible()
+    expect(chat.banner).to_be_visible()
     page.unroute("**/chat/messages")
     page.reload()
     expect(chat.answers.last).to_contain_text(DEFINITION)
@@ -310,9 +299,118 @@ def test_a_slowed_visitor_is_answered_later(page: Page) -> None:
             route.continue_()
             return
         slowed.append(route)
-        route.fulfill(status=429, headers={"Retry-After": "1"}, json={})
+        route.fulfill(status=429, headers={"Retry-After": "3"}, json={})
 
     page.route("**/chat/messages", slow_the_first)
     chat.say("What is runner's knee?")
+    expect(chat.banner).to_contain_text("this goes on in 3 s")
+    expect(chat.banner.get_by_role("link", name=PHONE)).to_be_visible()
+    picture(page, "slowed")
     expect(chat.answers.last).to_contain_text(DEFINITION)
     expect(chat.said).to_have_count(1)
+
+
+def test_a_page_of_something_in_between_is_no_answer(page: Page) -> None:
+    """A hotel's network answers with a page of its own: 200, and no JSON."""
+    chat = Chat(page).open()
+    page.route("**/chat/messages", lambda route: route.fulfill(status=200, content_type="text/html", body="<h1>Log in"))
+    chat.say("What is runner's knee?")
+    expect(chat.banner).to_contain_text("cannot be reached")
+    expect(chat.banner.get_by_role("link", name=PHONE)).to_be_visible()
+    page.unroute("**/chat/messages")
+    expect(chat.answers.last).to_contain_text(DEFINITION)
+    expect(chat.said).to_have_count(1)
+
+
+def test_what_the_server_will_not_take_is_said_with_the_phone(page: Page) -> None:
+    chat = Chat(page).open()
+    page.route("**/chat/messages", lambda route: route.fulfill(status=413, json={}))
+    chat.say("What is runner's knee?")
+    expect(chat.notices).to_contain_text("could not be taken")
+    expect(chat.notices.get_by_role("link", name=PHONE)).to_have_attribute("href", "tel:+19495550142")
+
+
+# ------------------------------------------------------------------ a long talk
+
+
+def test_who_reads_older_words_is_not_pulled_away_from_them(page: Page) -> None:
+    chat = Chat(page).open()
+    for question in ("What is runner's knee?", "What causes it?"):
+        chat.ask(question)
+    held: list[Route] = []
+    page.route("**/chat/messages", lambda route: held.append(route))
+    chat.say("What are the signs?")
+    expect(page.locator("clinic-assistant .typing")).to_be_visible()
+    chat.log.evaluate("log => { log.scrollTop = 0; }")
+    page.wait_for_timeout(100)
+    held[0].continue_()
+    newer = chat.dialog.get_by_role("button", name="New answer")
+    expect(newer).to_be_visible()
+    assert chat.log.evaluate("log => log.scrollTop") == 0
+    picture(page, "new-answer")
+    newer.click()
+    expect(newer).to_have_count(0)
+    expect(chat.answers.last).to_be_in_viewport()
+
+
+def test_a_talk_is_copied_saved_and_printed(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.context.add_init_script("window.print = () => { document.title += ' printed'; }")
+    chat = Chat(page).open()
+    chat.ask("What is runner's knee?")
+    chat.pick("Copy this chat")
+    expect(chat.dialog.get_by_text("Copied.")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    for part in ("In Motion O.C., +1 949-555-0142", "You, ", "What is runner's knee?", DEFINITION, "Source: “What"):
+        assert part in copied
+    with page.expect_download() as download:
+        chat.dialog.get_by_role("button", name="Save it as a file").click()
+    assert download.value.path().read_text() == copied
+    chat.dialog.get_by_role("button", name="More").click()
+    with page.expect_popup() as popup:
+        chat.dialog.get_by_role("button", name="Print it").click()
+    expect(popup.value.locator("pre")).to_contain_text(DEFINITION)
+
+
+def test_what_is_too_long_is_cut_and_said_to_be(page: Page) -> None:
+    chat = Chat(page).open()
+    chat.field.fill("x" * 1_200)
+    expect(chat.field).to_have_value("x" * 1_000)
+    expect(chat.dialog.locator(".count")).to_have_text("Cut after 1000 characters")
+
+
+def test_a_long_talk_is_not_drawn_again_and_again(page: Page) -> None:
+    """Each message writes its time when it is drawn: of a talk twice as long, twice as many are written."""
+    page.context.add_init_script(
+        """window.drawn = 0;
+        const write = Date.prototype.toLocaleTimeString;
+        Date.prototype.toLocaleTimeString = function (...how) { window.drawn++; return write.apply(this, how); };"""
+    )
+
+    def answer(route: Route) -> None:
+        said = json.loads(route.request.post_data or "{}")["id"]
+        message = {"id": f"{said}.0", "text": "Yes.", "source": None, "buttons": [], "card": [], "response": "utter_x"}
+        route.fulfill(json={"messages": [message], "token": "x", "expires_in": 3600})
+
+    page.reload()
+    page.route("**/chat/messages", answer)
+    chat = Chat(page).open()
+    for number in range(30):
+        page.evaluate(f"clinicAssistant.ask('Question {number}')")
+        expect(chat.answers).to_have_count(number + 2)
+    assert page.evaluate("window.drawn") <= 5 * 30
+
+
+def test_another_tab_counts_what_is_unread(page: Page) -> None:
+    chat = Chat(page).open()
+    other = page.context.new_page()
+    other.goto(page.url)
+    held: list[Route] = []
+    page.route("**/chat/messages", lambda route: held.append(route))
+    chat.say("What is runner's knee?")
+    expect(page.locator("clinic-assistant .typing")).to_be_visible()
+    chat.close()
+    held[0].continue_()
+    for tab in (page, other):
+        expect(Chat(tab).launcher).to_have_accessible_name("Ask about your knee, 1 unread")
+        expect(tab.locator("clinic-assistant").get_by_role("status").last).to_have_text("1 unread from the assistant")

@@ -255,6 +255,22 @@ def test_a_rating_is_kept_without_text_and_a_later_one_replaces_it(visitor: Visi
     assert rows(folder, "SELECT verdict FROM website_ratings WHERE answer = ?", answer["id"]) == [("down",)]
 
 
+def test_a_rating_has_a_reason_and_is_withdrawn(visitor: Visitor, folder: Path) -> None:
+    (answer,) = visitor.say("What is runner's knee?")
+    reasons = "SELECT reason FROM website_reasons WHERE answer = ?"
+    for body, kept in (
+        ({"verdict": "down", "reason": "unclear"}, [("unclear",)]),
+        ({"verdict": "down"}, []),
+        ({"verdict": "down", "reason": "wrong"}, [("wrong",)]),
+        ({"verdict": None}, []),
+    ):
+        assert visitor.post("ratings", {"answer": answer["id"], **body}).status_code == 204
+        assert rows(folder, reasons, answer["id"]) == kept
+    assert rows(folder, "SELECT verdict FROM website_ratings WHERE answer = ?", answer["id"]) == []
+    for body in ({"verdict": "up", "reason": "wrong"}, {"verdict": "down", "reason": "bad knee"}, {}):
+        assert visitor.post("ratings", {"answer": answer["id"], **body}).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("answer", "verdict", "status"),
     [
@@ -300,6 +316,61 @@ def test_local_pages_are_foreign_to_a_server_that_is_not_local(server: Server) -
     for origin in ("null", "http://localhost:8000"):
         headers = {"Origin": origin, "Host": "chat.clinic.example"}
         assert requests.post(f"{server.url}/chat/session", json={}, headers=headers, timeout=5).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("site", "allowed"),
+    [(SITE, True), (f"{SITE}/a/page?x=1", True), ("www.clinic.example", True), ("http://www.clinic.example", False)],
+)
+def test_a_web_master_is_told_whether_a_site_may_hold_the_chat(server: Server, site: str, allowed: bool) -> None:
+    asked = {"params": {"site": site}, "timeout": 5}
+    told = requests.get(f"{server.url}/chat/check", headers={"Accept": "application/json"}, **asked)
+    assert told.json()["allowed"] is allowed
+    assert told.headers["Access-Control-Allow-Origin"] == "*"
+    assert ("add it to origins in clinic.yml" in told.json()["advice"]) is not allowed
+    page = requests.get(f"{server.url}/chat/check", **asked)
+    assert ("Yes." if allowed else "Not yet.") in page.text
+
+
+@pytest.mark.parametrize("site", ["", " ", "javascript:alert(1)", "https://", "<b>x</b>", "https://[::1", "x" * 3000])
+def test_what_is_no_web_site_is_told_so(server: Server, site: str) -> None:
+    page = requests.get(f"{server.url}/chat/check", params={"site": site}, timeout=5)
+    assert page.status_code == 200
+    assert "<b>x</b>" not in page.text
+    assert "Yes." not in page.text
+
+
+# ------------------------------------------------------------------ the page of its own
+
+
+def test_the_form_without_a_script_is_answered_once(server: Server, folder: Path) -> None:
+    form = {"id": new_id(), "text": "What is runner's knee?", "token": ""}
+    page = requests.post(f"{server.url}/chat/talk", data=form, timeout=10)
+    assert "Runner&#39;s knee is pain" in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    token = page.text.split('name="token" value="')[1].split('"')[0]
+    next_form = {"id": new_id(), "text": "<b>hello</b>", "token": token}
+    for _ in range(2):
+        page = requests.post(f"{server.url}/chat/talk", data=next_form, timeout=10)
+        assert "<b>hello" not in page.text
+    session = token.partition(".")[0]
+    assert len(rows(folder, "SELECT * FROM website_replies WHERE session = ?", session)) == 2
+
+
+def test_the_form_tells_what_is_wrong_with_the_phone(server: Server) -> None:
+    good = {"id": new_id(), "text": "hello", "token": ""}
+    for form, headers, status in (
+        (good, {"Origin": "https://evil.example"}, 403),
+        ({**good, "id": "x"}, {}, 400),
+        ({**good, "text": "x" * 40_000}, {}, 413),
+        ({**good, "token": "forged"}, {}, 200),
+        ({**good, "text": " "}, {}, 200),
+        ({}, {}, 200),
+    ):
+        page = requests.post(f"{server.url}/chat/talk", data=form, headers=headers, timeout=10)
+        assert page.status_code == status, form
+        assert PHONE in page.text
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
 # ------------------------------------------------------------------ sizes, floods and nonsense

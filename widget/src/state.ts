@@ -1,3 +1,4 @@
+import { draftKeyOf, keyOf } from "./kept";
 import { Storage } from "./storage";
 
 export interface Button {
@@ -12,6 +13,8 @@ export interface Answer {
   buttons: Button[];
   card: [string, string][];
   response: string | null;
+  /** What has come to pass with it, such as a visit that is asked for. */
+  event?: string | null;
 }
 
 export interface Entry extends Partial<Answer> {
@@ -23,9 +26,13 @@ export interface Entry extends Partial<Answer> {
   payload?: string;
   delivery?: "waiting" | "refused";
   verdict?: Verdict;
+  reason?: Reason;
+  /** Whether the verdict could not be handed over. */
+  unrated?: boolean;
 }
 
 export type Verdict = "up" | "down";
+export type Reason = "unasked" | "unclear" | "wrong";
 
 /** A conversation as this browser keeps it, for all tabs of the site, until it expires. */
 export interface State {
@@ -38,29 +45,62 @@ export interface State {
   forget: string[];
 }
 
-/** Reads and writes the one state of a server's conversation. */
+const EMPTY = { token: null, expires: null, unread: 0 };
+
+/** Reads and writes the one state of a server's conversation, and the words that a tab has begun to write. */
 export class States {
   private readonly storage = new Storage("localStorage");
+  private readonly tab = new Storage("sessionStorage");
+  private raw = "";
+  private state: State = { ...EMPTY, entries: [], forget: [] };
   readonly key: string;
+  private readonly draftKey: string;
 
   constructor(server: string) {
-    this.key = `assistant ${server}`;
+    this.key = keyOf(server);
+    this.draftKey = draftKeyOf(server);
   }
 
+  /** Return the state; what has expired is erased here and on the device. */
   read(): State {
-    let state: State = { token: null, expires: null, entries: [], unread: 0, forget: [] };
-    try {
-      state = { ...state, ...JSON.parse(this.storage.get(this.key) ?? "{}") };
-    } catch {
-      // What cannot be read is no conversation.
+    const raw = this.storage.get(this.key) ?? "{}";
+    if (raw !== this.raw) {
+      this.raw = raw;
+      this.state = this.parsed(raw);
     }
-    if (state.expires !== null && state.expires <= Date.now()) {
-      return { ...state, token: null, expires: null, entries: [], unread: 0 };
+    if (this.state.expires !== null && this.state.expires <= Date.now()) {
+      this.draft = "";
+      this.write({ ...EMPTY, entries: [], forget: this.state.forget });
     }
-    return state;
+    return this.state;
   }
 
   write(state: State): void {
-    this.storage.set(this.key, JSON.stringify(state));
+    this.state = state;
+    this.raw = JSON.stringify(state);
+    this.storage.set(this.key, state.entries.length || state.token || state.forget.length ? this.raw : null);
+  }
+
+  get draft(): string {
+    return this.tab.get(this.draftKey) ?? "";
+  }
+
+  set draft(text: string) {
+    this.tab.set(this.draftKey, text || null);
+  }
+
+  /** Return the state that a text holds, with the entries that have not changed as they were, to be shown no second time. */
+  private parsed(raw: string): State {
+    try {
+      const state: State = { ...EMPTY, entries: [], forget: [], ...JSON.parse(raw) };
+      const before = this.state.entries;
+      state.entries = state.entries.map((entry, index) =>
+        JSON.stringify(entry) === JSON.stringify(before[index]) ? before[index]! : entry,
+      );
+      return state;
+    } catch {
+      // What cannot be read is no conversation.
+      return { ...EMPTY, entries: [], forget: [] };
+    }
   }
 }

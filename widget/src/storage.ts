@@ -1,4 +1,4 @@
-/** Storage of the browser that is simply forgetful where the visitor has switched it off. */
+/** Storage of the browser; where it is full or switched off, what cannot be kept there is kept until the page ends. */
 export class Storage {
   private readonly memory = new Map<string, string>();
 
@@ -7,17 +7,26 @@ export class Storage {
 
   get(key: string): string | null {
     try {
-      return window[this.kind].getItem(key);
+      return this.memory.get(key) ?? window[this.kind].getItem(key);
     } catch {
-      return this.memory.get(key) ?? null;
+      return null;
     }
   }
 
-  set(key: string, value: string): void {
+  /** Keep a value, or forget the key when there is none. */
+  set(key: string, value: string | null): void {
+    this.memory.delete(key);
     try {
-      window[this.kind].setItem(key, value);
+      // What was kept before must not come back when there is no room for what follows it.
+      if (value === null) window[this.kind].removeItem(key);
+      else window[this.kind].setItem(key, value);
     } catch {
-      this.memory.set(key, value);
+      if (value !== null) this.memory.set(key, value);
+      try {
+        window[this.kind].removeItem(key);
+      } catch {
+        // Switched off: nothing was kept there.
+      }
     }
   }
 }

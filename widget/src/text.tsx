@@ -9,9 +9,10 @@ export function linked(text: string, clinic: Clinic): ComponentChildren[] {
   const numbers: Record<string, string> = {
     [clinic.phone]: clinic.phoneLink,
     [clinic.emergency]: `tel:${clinic.emergency}`,
-    [clinic.crisis]: `tel:${clinic.crisis.replaceAll(" ", "")}`,
+    [clinic.crisis]: `tel:${clinic.crisis.replace(/ /g, "")}`,
   };
-  const known = Object.keys(numbers).map((number) => String.raw`(?<![\w+])${number.replace(/[+()]/g, "\\$&")}(?!\w)`);
+  // Not part of a longer number; without a look behind, which Safari 15 cannot do.
+  const known = Object.keys(numbers).map((number) => (/^\d/.test(number) ? "\\b" : "") + number.replace(/[+()]/g, "\\$&") + "\\b");
   return text.split(new RegExp(`(${[WEB, MAIL, ...known].join("|")})`)).map((part, index) => {
     if (index % 2 === 0) return part;
     if (part.startsWith("http")) {

@@ -1,131 +1,188 @@
 import type { Chat } from "./chat";
+import type { Happening } from "./conversation";
+import { inTab, kept, openKeyOf } from "./kept";
+import { isHiddenOn, placed, type Settings } from "./settings";
+import { styled } from "./sheet";
 import css from "./widget.css";
-import { States } from "./state";
-import { Storage } from "./storage";
 
 /*
  * The loader: the button on the page, and the chat once it is opened. A page says
- * <script src="https://…/chat/widget.js" defer></script>, and may set data-theme="light" or "dark" on it.
- * An element with data-assistant-ask="…" opens the chat and asks that.
+ * <script src="https://…/chat/widget.js" defer></script>; docs/embedding.md has what else it may say. It is kept small,
+ * as every page pays for it: what only an open chat needs is in chat.tsx.
  */
 
-const clinic = __CLINIC__;
-const script = document.currentScript as HTMLScriptElement;
-const server = new URL(".", script.src).href;
-const OPEN = `assistant open ${server}`;
 const TAG = "clinic-assistant";
+const HASH = "#assistant";
+const FULL_SCREEN = "(max-width: 480px), (max-height: 480px)";
+const clinic = __CLINIC__;
+const { server, settings } = placed(clinic);
+const OPEN = openKeyOf(server);
 
-class Widget {
-  private readonly tab = new Storage("sessionStorage");
-  private readonly host = document.createElement(TAG);
-  private readonly root = this.host.attachShadow({ mode: "open" });
-  private readonly button = element("button", "launcher");
-  private readonly words = element("span", "words");
-  private readonly badge = element("span", "badge");
-  private readonly fault = element("p", "fault");
-  private chat: Promise<Chat> | undefined;
-  private attempts = 0;
-  private isOpen = false;
+const host = document.createElement(TAG);
+const root = host.attachShadow({ mode: "open" });
+const button = element("button", "launcher");
+const words = element("span", "words");
+const badge = element("span", "badge");
+const status = element("p", "unseen");
+const fault = element("p", "card");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const swaps = new MutationObserver(() => (stay(), set({})));
+let chat: Promise<Chat> | undefined;
+let loaded: Chat | undefined;
+let attempts = 0;
+let isOpen = false;
+let isHidden = false;
 
-  constructor() {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
-    this.root.adoptedStyleSheets = [sheet];
-    this.host.lang = "en";
-    this.words.textContent = "Ask about your knee";
-    this.button.append(picture(), this.words, this.badge);
-    this.button.setAttribute("aria-haspopup", "dialog");
-    this.button.addEventListener("click", () => (this.isOpen ? this.close() : this.open(true)));
-    this.fault.setAttribute("role", "alert");
-    this.root.append(this.fault, this.button);
-    this.followTheme();
-    this.show();
+/** Put the button on the page, and go on where the visitor was on the page before. */
+function begin(): void {
+  // Of two scripts on one page the first counts.
+  if (document.querySelector(TAG)) return;
+  styled(root, css);
+  host.lang = settings.lang ?? "en";
+  host.dir = "ltr";
+  button.append(element("i"), words, badge);
+  button.setAttribute("aria-haspopup", "dialog");
+  button.onclick = () => (isOpen ? close() : open(true));
+  fault.setAttribute("role", "alert");
+  status.setAttribute("role", "status");
+  root.append(fault, button, status);
+  stay();
+  set({});
+  show(false);
+
+  document.addEventListener("click", clicked);
+  addEventListener("hashchange", followHash);
+  // Here and not once the chat is there, to be called before what the page's own scripts listen with.
+  addEventListener("popstate", (event) => (loaded?.went(event), set({})));
+  addEventListener("storage", () => count(kept(server).unread));
+  addEventListener("scroll", () => host.setAttribute("data-scrolled", ""), { once: true, passive: true });
+  dark.addEventListener("change", () => set({}));
+  window.clinicAssistant = { open: () => open(true), close, ask: (text) => open(true, text), hide: () => hide(true), show: () => hide(false), set };
+
+  const { expires, entries, forget } = kept(server);
+  // A page may be left open for days: what has expired is erased there too.
+  if (expires) setTimeout(() => kept(server), expires - Date.now() + 1000);
+  followHash();
+  const covers = matchMedia(FULL_SCREEN).matches;
+  const before = inTab(OPEN);
+  if ("whole" in settings || (before === "yes" && !covers)) open(false);
+  else if (forget?.length || entries?.some((entry) => entry.delivery === "waiting")) load().catch(() => {});
+  if (settings.open !== undefined && !covers && !before) setTimeout(() => inTab(OPEN) || open(false), +settings.open * 1000);
+  if (settings.hint && !before) load().then((chat) => isOpen || chat.hint(), () => {});
+}
+
+/** Set, or set anew, what the page may set. */
+function set(changed: Settings): void {
+  Object.assign(settings, changed);
+  const [x, y = x] = settings.offset?.match(/\d+/g) ?? [];
+  const own: Record<string, string | false | undefined> = {
+    "--dx": x && `${x}px`,
+    "--dy": y && `${y}px`,
+    "--z": settings.zIndex,
+    "--assistant-accent": settings.color,
+  };
+  for (const name in own) host.style.setProperty(name, own[name] || "");
+  host.dataset.position = settings.position ?? "right";
+  host.dataset.theme = settings.theme ?? (dark.matches ? "dark" : "light");
+  words.textContent = settings.label ?? clinic.label;
+  host.hidden = isHidden || isHiddenOn(location.pathname, settings.hiddenOn);
+  count(kept(server).unread);
+  chat?.then((chat) => chat.refresh()).catch(() => {});
+}
+
+async function open(focus: boolean, question?: string): Promise<void> {
+  try {
+    loaded = await load();
+    show(true);
+    loaded.open(focus);
+    if (question) loaded.say(question);
+    tell("opened");
+  } catch {
+    chat = undefined;
+    complain();
   }
+}
 
-  /** Put the button on the page, and go on where the visitor was on the page before. */
-  start(): void {
-    document.body.append(this.host);
-    document.addEventListener("click", (event) => this.ask(event));
-    const { unread, entries } = new States(server).read();
-    this.count(unread);
-    if (this.tab.get(OPEN) === "yes") this.open(false);
-    else if (entries.some((entry) => entry.delivery === "waiting")) void this.load();
-  }
+async function close(): Promise<void> {
+  if (isOpen) (await chat)?.close();
+}
 
-  private async open(focus: boolean, question?: string): Promise<void> {
-    try {
-      const chat = await this.load();
-      this.isOpen = true;
-      this.tab.set(OPEN, "yes");
-      this.show();
-      chat.open(focus);
-      if (question) chat.say(question);
-    } catch {
-      this.chat = undefined;
-      this.complain();
-    }
-  }
+function hide(hidden: boolean): void {
+  if (hidden) close();
+  isHidden = hidden;
+  set({});
+}
 
-  private load(): Promise<Chat> {
-    this.fault.replaceChildren();
-    this.button.setAttribute("aria-busy", "true");
-    // A browser may remember that an address failed.
-    const address = server + CHAT + (this.attempts++ ? `&attempt=${this.attempts}` : "");
-    this.chat ??= import(address).then((module: typeof import("./chat")) =>
-      module.mount({
-        root: this.root,
-        clinic,
-        server,
-        closed: () => this.closed(),
-        unread: (count) => this.count(count),
-      }),
-    );
-    return this.chat.finally(() => this.button.removeAttribute("aria-busy"));
-  }
+function load(): Promise<Chat> {
+  fault.replaceChildren();
+  button.setAttribute("aria-busy", "true");
+  // A browser may remember that an address failed.
+  const address = server + CHAT + (attempts++ ? `&attempt=${attempts}` : "");
+  chat ??= import(address).then((module: typeof import("./chat")) =>
+    module.mount({ root, clinic, server, settings, closed, unread: count, happened: tell }),
+  );
+  return chat.finally(() => button.removeAttribute("aria-busy"));
+}
 
-  private async close(): Promise<void> {
-    (await this.chat)?.close();
-  }
+function closed(): void {
+  show(false);
+  inTab(OPEN, "no");
+  button.focus();
+  tell("closed");
+}
 
-  private closed(): void {
-    this.isOpen = false;
-    this.tab.set(OPEN, "no");
-    this.show();
-    this.button.focus();
-  }
+function show(open: boolean): void {
+  isOpen = open;
+  if (open) inTab(OPEN, "yes");
+  button.setAttribute("aria-expanded", String(open));
+  host.toggleAttribute("data-open", open);
+  if (open && "whole" in settings) host.toggleAttribute("data-whole", (document.body.hidden = true));
+}
 
-  private ask(event: Event): void {
-    const asked = event.target instanceof Element && event.target.closest<HTMLElement>("[data-assistant-ask]");
-    if (!asked) return;
-    event.preventDefault();
-    void this.open(true, asked.dataset.assistantAsk);
-  }
+/** Stay on the page, also when the body is replaced; outside of it nothing there moves or clips what is fixed. */
+function stay(): void {
+  const page = document.documentElement;
+  if (host.parentNode !== page) page.append(host);
+  for (const swapped of [document, page]) swaps.observe(swapped, { childList: true });
+}
 
-  private show(): void {
-    this.button.setAttribute("aria-expanded", String(this.isOpen));
-    this.host.toggleAttribute("data-open", this.isOpen);
-  }
+function clicked(event: Event): void {
+  const asked = (event.target as Element).closest<HTMLElement>(`[data-assistant-ask], a[href$="${HASH}"]`);
+  const question = asked?.dataset.assistantAsk;
+  if (!asked || (!question && (asked as HTMLAnchorElement).pathname !== location.pathname)) return;
+  event.preventDefault();
+  open(true, question);
+}
 
-  private count(unread: number): void {
-    this.badge.textContent = unread ? String(unread) : "";
-    this.button.setAttribute("aria-label", `Ask about your knee${unread ? `, ${unread} unread` : ""}`);
-  }
+/** Open the chat when the address says so, once: going back must not open it again. */
+function followHash(): void {
+  if (location.hash !== HASH) return;
+  history.replaceState(history.state, "", location.pathname + location.search);
+  open(true);
+}
 
-  private complain(): void {
-    const phone = element("a");
-    phone.href = clinic.phoneLink;
-    phone.textContent = clinic.phone;
-    this.fault.append("The chat cannot be reached just now. Please try again, or call ", phone, ".");
-  }
+function count(unread = 0): void {
+  const text = unread ? String(unread) : "";
+  button.setAttribute("aria-label", words.textContent + (text && `, ${text} unread`));
+  if (badge.textContent === text) return;
+  badge.textContent = text;
+  status.textContent = text && `${text} unread from the assistant`;
+}
 
-  private followTheme(): void {
-    const dark = window.matchMedia("(prefers-color-scheme: dark)");
-    const follow = () => {
-      this.host.dataset.theme = script.dataset.theme ?? (dark.matches ? "dark" : "light");
-    };
-    dark.addEventListener("change", follow);
-    follow();
-  }
+/** Tell the page that something has come to pass, without a word of what was said. */
+function tell(what: Happening | "opened" | "closed"): void {
+  host.dispatchEvent(new CustomEvent(`${TAG}:${what}`, { bubbles: true }));
+}
+
+function complain(): void {
+  const phone = element("a");
+  phone.href = clinic.phoneLink;
+  phone.textContent = clinic.phone;
+  const words = element("span");
+  words.append("The chat cannot be reached just now. Please try again, or call ", phone, ".");
+  fault.replaceChildren(words);
+  tell("unreachable");
+  console.warn(`${server} is away, or this page's Content-Security-Policy must add it to script-src and connect-src.`);
 }
 
 function element<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, name = ""): HTMLElementTagNameMap[Tag] {
@@ -134,23 +191,5 @@ function element<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, name = ""): 
   return made;
 }
 
-/** The picture of the button: a bubble, or, while the chat is open, what folds it away. */
-function picture(): SVGElement {
-  const svg = drawn("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" });
-  svg.append(
-    drawn("path", {
-      class: "talk",
-      d: "M12 3C6.5 3 2 6.7 2 11.3c0 2.5 1.3 4.7 3.4 6.2L5 21l4-2c.95.2 1.96.3 3 .3 5.5 0 10-3.6 10-8S17.5 3 12 3",
-    }),
-    drawn("path", { class: "fold", d: "M4.3 8.3a1.2 1.2 0 0 1 1.7 0l6 6 6-6a1.2 1.2 0 1 1 1.7 1.7l-6.85 6.85a1.2 1.2 0 0 1-1.7 0L4.3 10a1.2 1.2 0 0 1 0-1.7" }),
-  );
-  return svg;
-}
-
-function drawn(tag: string, attributes: Record<string, string>): SVGElement {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
-
-if (!document.querySelector(TAG)) new Widget().start();
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+else begin();
