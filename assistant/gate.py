@@ -91,7 +91,7 @@ class Gate:
 
     async def _answer(self, message: UserMessage) -> None:
         channel, begun = message.input_channel, time.perf_counter()
-        output = _Attentive(message.output_channel, metrics.SEND_FAILURES.labels(channel))
+        output = RecordingOutput(message.output_channel, metrics.SEND_FAILURES.labels(channel))
         message.output_channel = output
         metrics.MESSAGES.labels(channel).inc()
         cause: str | None = None
@@ -184,7 +184,7 @@ class Gate:
             await message.output_channel.send_response(message.sender_id, words)
 
 
-class _Attentive(OutputChannel):
+class RecordingOutput(OutputChannel):
     """An output channel that remembers whether anything was said through it, and counts what could not be."""
 
     def __init__(self, channel: OutputChannel, failures: Counter) -> None:

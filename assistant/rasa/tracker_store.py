@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 TURNS_KEPT = 8
 _MOST_TURNS = 2 * TURNS_KEPT
+# Of a conversation that nobody goes on with; the website ends its own sooner.
+DAYS_KEPT = 30
+_SECONDS_BETWEEN_SWEEPS = 3600
 _CONVERSATIONS_CACHED = 64
 _metadata = sa.MetaData()
 conversations = sa.Table(
@@ -120,6 +123,7 @@ class ConversationStore(TrackerStore):
         self._clock = clock
         # Those that were left longest ago come first.
         self._cache: dict[str, Snapshot] = {}
+        self._swept_at = 0.0
         self._database = Database(kwargs.get("url") or database_url("conversations"))
         try:
             self._database.create_all(_metadata)
@@ -157,6 +161,7 @@ class ConversationStore(TrackerStore):
                 connection.execute(_INSERT_ANSWER, {"conversation": tracker.sender_id, **answer})
 
         await self._database.transact(write)
+        await self._sweep()
         written = Snapshot(tracker.sender_id, updated_at, tracker, len(tracker.events), texts, message, said)
         _read.set(written)
         if isinstance(tracker, Conversation) and len(texts) == written.events:
@@ -164,6 +169,23 @@ class ConversationStore(TrackerStore):
         if self.event_broker:
             new = list(tracker.events)[read.events :]
             await self._stream_new_events(self.event_broker, new, tracker.sender_id)
+
+    async def _sweep(self) -> None:
+        """Delete conversations that were left `DAYS_KEPT` days ago, at most once an hour."""
+        now = self._clock()
+        if now - self._swept_at < _SECONDS_BETWEEN_SWEEPS:
+            return
+        self._swept_at = now
+        is_old = conversations.c.updated_at < now - DAYS_KEPT * 86_400
+        old = sa.select(conversations.c.id).where(is_old)
+
+        def erase(connection: sa.engine.Connection) -> None:
+            connection.execute(sa.delete(_answers).where(_answers.c.conversation.in_(old)))
+            connection.execute(sa.delete(conversations).where(is_old))
+
+        # The turn is written by now, and the next sweep is in an hour.
+        with suppress(StoreUnavailable):
+            await self._database.transact(erase)
 
     async def said(self, sender_id: str, message: str) -> list[list[Message]]:
         """Return each turn's answer to a message, when it is the latest of the conversation; else nothing."""

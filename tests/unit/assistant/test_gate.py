@@ -13,7 +13,7 @@ from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant import choices
-from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_answer
+from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_answer, stated
 from assistant.rasa.lock_store import ProcessLocks
 from clinic.profile import the_clinic
 from service.database import StoreUnavailable
@@ -157,6 +157,14 @@ async def test_a_long_or_strange_message_is_answered(text: str) -> None:
     agent = FakeAgent()
     assert len(await said(text, agent)) == 1
     assert all(len(message.text or "") <= LONGEST_MESSAGE for message in agent.handled)
+
+
+async def test_who_begins_is_greeted_without_words_to_be_understood() -> None:
+    agent, output = FakeAgent(), CollectingOutputChannel()
+    message = UserMessage(None, output, "rest:ana", parse_data=stated("greet"), input_channel="rest")
+    await Gate(lambda: agent)(message)
+    (turn,) = agent.handled
+    assert turn.parse_data["intent"]["name"] == "greet"
 
 
 # ---------------------------------------------------------------- who it is

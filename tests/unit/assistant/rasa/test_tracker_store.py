@@ -37,6 +37,7 @@ from assistant.gate import latest_answer
 from assistant.rasa import tracker_store as trackers
 from assistant.rasa.conversation import Conversation
 from assistant.rasa.tracker_store import (
+    DAYS_KEPT,
     TURNS_KEPT,
     ConversationStore,
     conversations,
@@ -180,6 +181,20 @@ async def test_an_id_that_no_database_takes_ends_nothing_but_its_message(store: 
     await kept(store, tracker_of([*START, *turns(1)]))
 
 
+async def test_what_was_left_long_ago_is_deleted(url: str) -> None:
+    now = [1_000_000.0]
+    store = ConversationStore(DOMAIN, url=url, clock=lambda: now[0])
+    await kept(store, tracker_of([*START, *turns(1)], "rest:old"))
+    now[0] += DAYS_KEPT * 86_400 - 1
+    await kept(store, tracker_of([*START, *turns(1)], "rest:new"))
+    assert set(await store.keys()) == {"rest:old", "rest:new"}
+    now[0] += 3601
+    await kept(store, tracker_of([*START, *turns(1)], "rest:newer"))
+    assert set(await store.keys()) == {"rest:new", "rest:newer"}
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        assert connection.execute("SELECT count(*) FROM conversation_answers").fetchone() == (2,)
+
+
 # ---------------------------------------------------------------- when the database fails
 
 
@@ -199,8 +214,8 @@ async def test_a_database_without_its_table_is_unavailable(store: ConversationSt
 
 async def test_rasas_agent_uses_the_store_as_it_is(locked: ConversationStore) -> None:
     agent = Agent(DOMAIN, tracker_store=locked)
-    runner = SimpleNamespace()
-    agent.processor = SimpleNamespace(tracker_store=agent.tracker_store, graph_runner=runner, domain=DOMAIN.copy())
+    runner, domain = SimpleNamespace(), SimpleNamespace(is_empty=lambda: False)
+    agent.processor = SimpleNamespace(tracker_store=agent.tracker_store, graph_runner=runner, domain=domain)
     tune(agent)
     for tracker_store in (agent.tracker_store, agent.processor.tracker_store):
         with pytest.raises(StoreUnavailable):
