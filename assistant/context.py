@@ -8,6 +8,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, TEXT
 
 from assistant.nlu.decision import BOOKING_INTENT
+from booking.reading.replies import declines_booking
 
 _INFORM_INTENT = "inform"
 _BOOKING_STATUS_INTENT = "ask_booking_status"
@@ -30,4 +31,13 @@ def meant(understood: dict[str, Any], tracker: DialogueStateTracker | None) -> d
         is_sent = tracker is not None and tracker.get_slot("booking_status") == "sent"
         is_for_a_visit = intent == _INFORM_INTENT and not is_sent and _FOR_A_VISIT.search(understood[TEXT])
         name = BOOKING_INTENT if is_for_a_visit else intent
+        if name == BOOKING_INTENT and declines_booking(understood[TEXT]):
+            name = _next_likely(understood)
     return {**understood, INTENT: {**understood[INTENT], INTENT_NAME_KEY: name}}
+
+
+def _next_likely(understood: dict[str, Any]) -> str:
+    """Return the likeliest intent that books nothing: "I don't want to book, just asking whether ice helps"."""
+    ranking = understood.get("intent_ranking", [])
+    names = [entry[INTENT_NAME_KEY] for entry in ranking]
+    return next((name for name in names if name not in (BOOKING_INTENT, _INFORM_INTENT)), _STOP_INTENT)

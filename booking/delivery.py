@@ -18,8 +18,9 @@ from types import FrameType
 from prometheus_client import REGISTRY
 
 from booking.metrics import DELIVERIES, Backlog
-from booking.store import Bookings, Clock, Kind, Parcel, open_bookings, utc_now
-from booking.transports import Mailer, Sender, SendError, Webhook
+from booking.request import ClaimedDelivery, Clock, Kind, utc_now
+from booking.store import Bookings, open_bookings
+from booking.transports import Mailer, SendError, Transport, Webhook
 from clinic.profile import Clinic, ClinicError, the_clinic
 from service import logs
 from service.database import StoreUnavailable
@@ -50,7 +51,7 @@ class Worker:
     def __init__(
         self,
         bookings: Bookings,
-        senders: Sequence[Sender],
+        senders: Sequence[Transport],
         retention: datetime.timedelta,
         clock: Clock = utc_now,
         retries: RetryPolicy = RETRIES,
@@ -120,7 +121,7 @@ class Worker:
             if not busy:
                 stop.wait(idle)
 
-    def _put_off(self, parcel: Parcel, what: str, alone: bool) -> None:
+    def _put_off(self, parcel: ClaimedDelivery, what: str, alone: bool) -> None:
         kind, shown, tries = parcel.delivery.kind, parcel.booking.shown, parcel.delivery.attempts + 1
         delay = self._retries.delay_after(tries)
         if delay is None:
@@ -160,17 +161,17 @@ def _hurry() -> None:
         signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_STOP)
 
 
-def senders_of(clinic: Clinic, chosen: Settings, clock: Clock = utc_now) -> list[Sender]:
+def transports_of(clinic: Clinic, chosen: Settings, clock: Clock = utc_now) -> list[Transport]:
     """Return the ways out that the clinic wants and the settings make possible; say which ones they do not.
 
     Raises:
         SettingError: a setting cannot be used.
     """
-    made: dict[Kind, tuple[Sender | None, str]] = {
+    made: dict[Kind, tuple[Transport | None, str]] = {
         "email": (Mailer.from_settings(chosen, clinic), "SMTP_HOST"),
         "webhook": (Webhook.from_settings(chosen, clock), "WEBHOOK_URL"),
     }
-    senders: list[Sender] = []
+    senders: list[Transport] = []
     for kind in dict.fromkeys(clinic.delivery):
         sender, setting = made[kind]
         if sender is None:
@@ -212,7 +213,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
             _serve_health(bookings, settings())
         worker = Worker(
             bookings,
-            senders_of(clinic, settings(), clock),
+            transports_of(clinic, settings(), clock),
             datetime.timedelta(days=clinic.retention_days),
             clock,
         )

@@ -7,7 +7,8 @@ from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from booking.store import Bookings, Clock, utc_now
+from booking.request import Clock, utc_now
+from booking.store import Bookings
 from service.database import StoreUnavailable
 
 BOOKINGS = Counter(

@@ -5,7 +5,6 @@
 
 import datetime
 import logging
-import secrets
 import sys
 import threading
 import uuid
@@ -17,23 +16,19 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from booking.reading.contacts import LONGEST_CONTACT, Contact
-from booking.reading.details import LONGEST_REASON, Patient
+from booking.reading.details import LONGEST_NOTE, LONGEST_REASON
 from booking.reading.names import LONGEST_NAME
-from booking.when.times import LONGEST_TIME, Preference
+from booking.references import LONGEST_REFERENCE, REFERENCE_LENGTH, follow_up, new_reference, read_reference
+from booking.request import Backlog, Booking, ClaimedDelivery, Clock, Delivery, Kind, Request, utc_now
+from booking.when.preference import LONGEST_MEANING, LONGEST_TIME, Preference
 from clinic.profile import Clinic
 from service.database import Database, StoreUnavailable, database_url, lock_schema
 from service.queue import Queue
 
-Kind = Literal["email", "webhook"]
-Clock = Callable[[], datetime.datetime]
-# No letter that is taken for a figure or another letter, read or heard, and no vowel that could make a word.
-ALPHABET = "CDFGHJKMPRTWXY34679"
-_REFERENCE_LENGTH = 6
 _REFERENCE_TRIES = 20
 _LONGEST_KEY = 255
 # Below the ten seconds that a process has to end, since no signal is heard while a database is waited for.
@@ -68,7 +63,7 @@ REQUESTS = sa.Table(
     "requests",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("reference", sa.String(_REFERENCE_LENGTH), nullable=False, unique=True),
+    sa.Column("reference", sa.String(LONGEST_REFERENCE), nullable=False, unique=True),
     sa.Column("intention_key", sa.String(_LONGEST_KEY), nullable=False, unique=True),
     sa.Column("created_at", Moment, nullable=False, index=True),
     sa.Column("name", sa.String(LONGEST_NAME), nullable=False),
@@ -76,11 +71,20 @@ REQUESTS = sa.Table(
     sa.Column("contact", sa.String(LONGEST_CONTACT), nullable=False, index=True),
     sa.Column("contact_shown", sa.String(LONGEST_CONTACT), nullable=False),
     sa.Column("preferred_words", sa.String(LONGEST_TIME), nullable=False),
+    sa.Column("preferred_meaning", sa.String(LONGEST_MEANING)),
     sa.Column("preferred_day", sa.Date),
     sa.Column("preferred_start", Moment),
     sa.Column("patient", sa.String(9)),
     sa.Column("reason", sa.String(LONGEST_REASON)),
+    sa.Column("second_contact_kind", sa.String(5)),
+    sa.Column("second_contact", sa.String(LONGEST_CONTACT)),
+    sa.Column("second_contact_shown", sa.String(LONGEST_CONTACT)),
+    sa.Column("patient_name", sa.String(LONGEST_NAME)),
+    sa.Column("patient_relation", sa.String(20)),
+    sa.Column("note", sa.String(LONGEST_NOTE)),
     sa.Column("urgent", sa.Boolean, nullable=False),
+    sa.Column("sign", sa.String(80)),
+    sa.Column("change", sa.String(LONGEST_NOTE)),
     sa.Column("conversation", sa.String(255), nullable=False, index=True),
     sa.Column("channel", sa.String(40), nullable=False),
     sa.Column("status", sa.String(4), nullable=False),
@@ -94,7 +98,7 @@ OUTBOX = sa.Table(
     sa.Column("message_key", sa.String(255), nullable=False, unique=True),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt", Moment, nullable=False),
-    sa.Column("set_aside", sa.Boolean, nullable=False),
+    sa.Column("is_isolated", sa.Boolean, nullable=False),
     sa.Column("leased_until", Moment),
     sa.Column("lease", sa.String(32)),
     sa.Column("delivered_at", Moment),
@@ -102,95 +106,13 @@ OUTBOX = sa.Table(
     sa.Column("last_error", sa.String(80)),
     sa.UniqueConstraint("request_id", "kind"),
 )
+# The fields of a request that are columns of the same name.
+_PLAIN = (
+    *("name", "patient", "patient_name", "patient_relation", "reason", "note", "urgent", "sign", "change"),
+    *("conversation", "channel"),
+)
 _QUEUE = Queue(OUTBOX, OUTBOX.c.next_attempt)
 _OPEN = sa.and_(OUTBOX.c.delivered_at.is_(None), OUTBOX.c.failed_at.is_(None))
-
-
-class Request(BaseModel, frozen=True):
-    """A wish for a visit, as it was read back and sent.
-
-    Attributes:
-        reason: what it is about, in a few words.
-        urgent: a warning sign was told along with it.
-        conversation: names the conversation, so that it can be erased; never shown to the front desk.
-    """
-
-    name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    contact: Contact
-    time: Preference
-    patient: Patient | None = None
-    reason: str | None = Field(None, max_length=LONGEST_REASON)
-    urgent: bool = False
-    conversation: str = Field(min_length=1, max_length=255)
-    channel: str = Field(max_length=40)
-
-
-class Delivery(BaseModel, frozen=True):
-    """How far one message of a request has come.
-
-    Attributes:
-        key: the mail's Message-ID or the webhook's Idempotency-Key, the same at every attempt.
-        last_error: the kind of the last fault, such as `HTTP 500`.
-    """
-
-    id: int
-    kind: Kind
-    key: str
-    attempts: int
-    next_attempt: datetime.datetime
-    delivered_at: datetime.datetime | None
-    failed_at: datetime.datetime | None
-    last_error: str | None
-
-
-class Booking(BaseModel, frozen=True):
-    """A request as it stands in the store."""
-
-    id: int
-    reference: str
-    created_at: datetime.datetime
-    status: Literal["new", "done"]
-    request: Request
-    deliveries: tuple[Delivery, ...] = ()
-
-    @property
-    def shown(self) -> str:
-        """The reference as people read it: ABC-DEF."""
-        return show_reference(self.reference)
-
-
-class Backlog(BaseModel, frozen=True):
-    """How many messages of one kind wait to be delivered or are given up, and since when the oldest waits."""
-
-    waiting: int
-    given_up: int
-    oldest: datetime.datetime | None
-
-
-class Parcel(BaseModel, frozen=True):
-    """A message that one worker alone may send until its lease ends."""
-
-    booking: Booking
-    delivery: Delivery
-    lease: str
-
-
-def show_reference(reference: str) -> str:
-    """Return a reference in two halves, as it is read over a telephone."""
-    return f"{reference[:3]}-{reference[3:]}"
-
-
-def read_reference(text: str) -> str:
-    """Return a reference that was typed in any case, with or without its hyphen."""
-    return "".join(mark for mark in text.upper() if mark.isalnum())
-
-
-def new_reference() -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(_REFERENCE_LENGTH))
-
-
-def utc_now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
 
 
 def open_bookings(clinic: Clinic, clock: Clock = utc_now) -> "Bookings":
@@ -257,11 +179,12 @@ class Bookings:
         with self._reading() as connection:
             connection.execute(sa.select(REQUESTS.c.id).limit(1)).first()
 
-    def add(self, request: Request, intention_key: str) -> tuple[str, bool]:
+    def add(self, request: Request, intention_key: str, follows: str | None = None) -> tuple[str, bool]:
         """Write a request and what is to be delivered of it, in one transaction.
 
         Args:
             intention_key: at most 255 characters; the same for every try of one and the same wish.
+            follows: the reference of a request sent before, which this one changes.
 
         Returns:
             The reference, and whether it is new: False when this intention was written before.
@@ -270,12 +193,12 @@ class Bookings:
             raise ValueError(f"an intention key has 1 to {_LONGEST_KEY} characters")
         now = self._clock()
         for _ in range(_REFERENCE_TRIES):
-            reference = self._references()
             try:
                 with self._writing() as connection:
                     known = _reference_of(connection, intention_key)
                     if known:
                         return known, False
+                    reference = _next_follow_up(connection, follows) if follows else self._references()
                     self._insert(connection, request, intention_key, reference, now)
                 return reference, True
             except _Taken:
@@ -326,7 +249,7 @@ class Bookings:
         Raises:
             UnknownReference: there is no such request.
         """
-        due = {"attempts": 0, "failed_at": None, "set_aside": False, "next_attempt": self._clock()}
+        due = {"attempts": 0, "failed_at": None, "is_isolated": False, "next_attempt": self._clock()}
         undelivered = OUTBOX.c.delivered_at.is_(None)
         if reference is None:
             chosen = sa.and_(undelivered, OUTBOX.c.failed_at.is_not(None))
@@ -373,7 +296,7 @@ class Bookings:
             connection.execute(sa.delete(REQUESTS).where(REQUESTS.c.id.in_(erased)))
         return len(erased), len(kept)
 
-    def claim(self, kinds: Sequence[Kind], lease: datetime.timedelta) -> Parcel | None:
+    def claim(self, kinds: Sequence[Kind], lease: datetime.timedelta) -> ClaimedDelivery | None:
         """Take the next message that is due, for this caller alone until the lease ends.
 
         Of each kind the oldest goes first, and the others wait for it, also through its pauses;
@@ -391,11 +314,11 @@ class Bookings:
                 older.c.id < OUTBOX.c.id,
                 older.c.delivered_at.is_(None),
                 older.c.failed_at.is_(None),
-                older.c.set_aside.is_(False),
+                older.c.is_isolated.is_(False),
             )
             .exists()
         )
-        may_go = sa.or_(OUTBOX.c.set_aside.is_(True), ~waits_for_older)
+        may_go = sa.or_(OUTBOX.c.is_isolated.is_(True), ~waits_for_older)
         with self._writing() as connection:
             is_next = (_OPEN, OUTBOX.c.kind.in_(kinds), may_go)
             claimed = _QUEUE.claim(connection, mine, now, now + lease, *is_next, order_by=(OUTBOX.c.id,))
@@ -405,7 +328,7 @@ class Bookings:
             row = connection.execute(sa.select(OUTBOX).where(OUTBOX.c.id == found)).mappings().one()
             booked = sa.select(REQUESTS).where(REQUESTS.c.id == row["request_id"])
             [booking] = _bookings(connection, connection.execute(booked).mappings().all())
-        return Parcel(booking=booking, delivery=_delivery(row), lease=mine)
+        return ClaimedDelivery(booking=booking, delivery=_delivery(row), lease=mine)
 
     def backlog(self) -> dict[Kind, Backlog]:
         """Return what is not delivered, for each kind that is in use."""
@@ -425,25 +348,27 @@ class Bookings:
             found = {row.kind: Backlog(**row) for row in connection.execute(query).mappings()}
         return {kind: Backlog(waiting=0, given_up=0, oldest=None) for kind in self._delivery} | found
 
-    def delivered(self, parcel: Parcel) -> None:
+    def delivered(self, parcel: ClaimedDelivery) -> None:
         """Note that a message has arrived."""
         self._settle(parcel, delivered_at=self._clock(), last_error=None, attempts=parcel.delivery.attempts + 1)
 
-    def postponed(self, parcel: Parcel, error: str, next_attempt: datetime.datetime, set_aside: bool) -> None:
+    def postponed(
+        self, parcel: ClaimedDelivery, error: str, next_attempt: datetime.datetime, is_isolated: bool
+    ) -> None:
         """Note that a message has not arrived, when it is tried again, and whether the others go on meanwhile."""
         self._settle(
             parcel,
             attempts=parcel.delivery.attempts + 1,
             last_error=error[:80],
             next_attempt=next_attempt,
-            set_aside=set_aside,
+            is_isolated=is_isolated,
         )
 
-    def failed(self, parcel: Parcel, error: str) -> None:
+    def failed(self, parcel: ClaimedDelivery, error: str) -> None:
         """Note that a message is given up."""
         self._settle(parcel, attempts=parcel.delivery.attempts + 1, last_error=error[:80], failed_at=self._clock())
 
-    def _settle(self, parcel: Parcel, **values: Any) -> None:
+    def _settle(self, parcel: ClaimedDelivery, **values: Any) -> None:
         with self._writing() as connection:
             _QUEUE.release(connection, parcel.lease, OUTBOX.c.id == parcel.delivery.id, **values)
 
@@ -455,22 +380,22 @@ class Bookings:
         reference: str,
         now: datetime.datetime,
     ) -> None:
+        second = request.second_contact
         values = {
             "reference": reference,
             "intention_key": intention_key,
             "created_at": now,
-            "name": request.name,
             "contact_kind": request.contact.kind,
             "contact": request.contact.value,
             "contact_shown": request.contact.shown,
             "preferred_words": request.time.words,
+            "preferred_meaning": request.time.meaning,
             "preferred_day": request.time.day,
             "preferred_start": request.time.start,
-            "patient": request.patient,
-            "reason": request.reason,
-            "urgent": request.urgent,
-            "conversation": request.conversation,
-            "channel": request.channel,
+            "second_contact_kind": second.kind if second else None,
+            "second_contact": second.value if second else None,
+            "second_contact_shown": second.shown if second else None,
+            **{name: getattr(request, name) for name in _PLAIN},
             "status": "new",
         }
         try:
@@ -486,7 +411,7 @@ class Bookings:
                     message_key=f"<{unique}@{self._mail_domain}>" if kind == "email" else unique,
                     attempts=0,
                     next_attempt=now,
-                    set_aside=False,
+                    is_isolated=False,
                 )
             )
 
@@ -515,6 +440,13 @@ class _Taken(Exception):
     """A row with this reference or intention is there already."""
 
 
+def _next_follow_up(connection: Connection, reference: str) -> str:
+    """Return the reference of the next change of a request: ABCDEF-2."""
+    first = read_reference(reference)[:REFERENCE_LENGTH]
+    known = sa.select(sa.func.count()).where(REQUESTS.c.reference.startswith(f"{first}-", autoescape=True))
+    return follow_up(first, (connection.execute(known).scalar() or 0) + 2)
+
+
 def _reference_of(connection: Connection, intention_key: str) -> str | None:
     query = sa.select(REQUESTS.c.reference).where(REQUESTS.c.intention_key == intention_key)
     return connection.execute(query).scalar()
@@ -535,16 +467,30 @@ def _bookings(connection: Connection, rows: Sequence[RowMapping]) -> list[Bookin
             reference=row["reference"],
             created_at=row["created_at"],
             status=row["status"],
-            request=Request(
-                name=row["name"],
-                contact=Contact(kind=row["contact_kind"], value=row["contact"], shown=row["contact_shown"]),
-                time=Preference(words=row["preferred_words"], day=row["preferred_day"], start=row["preferred_start"]),
-                **{name: row[name] for name in ("patient", "reason", "urgent", "conversation", "channel")},
-            ),
+            request=_request(row),
             deliveries=tuple(messages.get(row["id"], ())),
         )
         for row in rows
     ]
+
+
+def _request(row: RowMapping) -> Request:
+    second = None
+    if row["second_contact"]:
+        second = Contact(
+            kind=row["second_contact_kind"], value=row["second_contact"], shown=row["second_contact_shown"]
+        )
+    return Request(
+        contact=Contact(kind=row["contact_kind"], value=row["contact"], shown=row["contact_shown"]),
+        second_contact=second,
+        time=Preference(
+            words=row["preferred_words"],
+            meaning=row["preferred_meaning"],
+            day=row["preferred_day"],
+            start=row["preferred_start"],
+        ),
+        **{name: row[name] for name in _PLAIN},
+    )
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ import icalendar
 import jinja2
 import requests
 
-from booking.store import Clock, Kind, Parcel
+from booking.request import ClaimedDelivery, Clock, Kind
 from booking.summary import facts
 from clinic.profile import Clinic
 from service.settings import SettingError, Settings
@@ -57,14 +57,14 @@ class SendError(Exception):
         self.alone = alone
 
 
-class Sender(Protocol):
+class Transport(Protocol):
     """A way out. Sending the same parcel again sends the same message under the same key."""
 
     @property
     def kind(self) -> Kind:
         """What it delivers."""
 
-    def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: ClaimedDelivery) -> None:
         """Send a message; raise SendError unless the other side has taken it."""
 
 
@@ -100,7 +100,7 @@ class Mailer:
         port = chosen.smtp_port or _PORTS[security]
         return cls(clinic, chosen.smtp_host, port, security, chosen.smtp_from or clinic.email, user, password)
 
-    def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: ClaimedDelivery) -> None:
         """Send the mail of a parcel.
 
         Raises:
@@ -165,7 +165,7 @@ class Webhook:
             raise SettingError("WEBHOOK_URL must begin with https: a request must not travel in the clear.")
         return cls(url, secret, clock)
 
-    def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: ClaimedDelivery) -> None:
         """Post the request of a parcel.
 
         Raises:
@@ -189,7 +189,7 @@ class Webhook:
             raise SendError(f"HTTP {status}", alone=status in _REFUSED_ALONE)
 
 
-def compose(parcel: Parcel, clinic: Clinic, sender: str) -> EmailMessage:
+def compose(parcel: ClaimedDelivery, clinic: Clinic, sender: str) -> EmailMessage:
     """Return the mail of a parcel: text, HTML, and a calendar entry when the time is exact.
 
     No personal data stands in a header that mail servers log, but the address to answer to.
@@ -203,7 +203,8 @@ def compose(parcel: Parcel, clinic: Clinic, sender: str) -> EmailMessage:
     pairs = facts(booking, clinic)
     width = max(len(label) for label, _ in pairs)
     message = EmailMessage()
-    message["Subject"] = f"{'URGENT: ' if request.urgent else ''}Booking request {booking.shown}"
+    subject = "Change of booking request" if request.change else "Booking request"
+    message["Subject"] = f"{'URGENT: ' if request.urgent else ''}{subject} {booking.shown}"
     message["From"] = sender
     message["To"] = clinic.email
     # Mail servers that know no UTF-8 addresses would refuse the whole mail for this convenience.
@@ -220,7 +221,7 @@ def compose(parcel: Parcel, clinic: Clinic, sender: str) -> EmailMessage:
     return message
 
 
-def calendar(parcel: Parcel, clinic: Clinic) -> bytes:
+def calendar(parcel: ClaimedDelivery, clinic: Clinic) -> bytes:
     """Return a tentative calendar entry (RFC 5545) at the exact time that was asked for, without an invented end."""
     booking = parcel.booking
     event = icalendar.Event()
@@ -237,22 +238,28 @@ def calendar(parcel: Parcel, clinic: Clinic) -> bytes:
     return entry.to_ical()
 
 
-def as_json(parcel: Parcel) -> bytes:
+def as_json(parcel: ClaimedDelivery) -> bytes:
     """Return the body of a parcel's webhook, the same bytes at every try."""
     booking = parcel.booking
-    wish = booking.request.time
+    wish, second = booking.request.time, booking.request.second_contact
     content = {
-        "type": "booking.requested",
+        "type": "booking.changed" if booking.request.change else "booking.requested",
         "reference": booking.shown,
         "created_at": booking.created_at.isoformat(),
         "name": booking.request.name,
         "contact": {"kind": booking.request.contact.kind, "value": booking.request.contact.value},
         "preferred": {
             "words": wish.words,
+            "meaning": wish.meaning,
             "day": wish.day.isoformat() if wish.day else None,
             "start": wish.start.isoformat() if wish.start else None,
         },
-        **{name: getattr(booking.request, name) for name in ("patient", "reason", "urgent", "channel")},
+        "second_contact": {"kind": second.kind, "value": second.value} if second else None,
+        "patient_is": {"name": booking.request.patient_name, "relation": booking.request.patient_relation},
+        **{
+            name: getattr(booking.request, name)
+            for name in ("patient", "reason", "note", "urgent", "sign", "change", "channel")
+        },
     }
     return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 

@@ -11,9 +11,10 @@ from typing import Any
 from tabulate import tabulate
 
 from booking.reading.contacts import parse_contact
-from booking.reading.text import DetailError
-from booking.store import Booking, Bookings, Clock, UnknownReference, open_bookings, utc_now
-from booking.summary import facts, moment_in_words, progress
+from booking.reading.text import InvalidAnswer
+from booking.request import Booking, Clock, utc_now
+from booking.store import Bookings, UnknownReference, open_bookings
+from booking.summary import facts, moment_in_words, patient_in_words, progress
 from clinic.profile import Clinic, ClinicError, the_clinic
 from service.database import StoreUnavailable
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
         done = chosen.run(open_bookings(clinic, clock), clinic, chosen, clock)
     except UnknownReference:
         return _fail(f"There is no request {chosen.reference}.")
-    except DetailError:
+    except InvalidAnswer:
         return _fail("That is no telephone number or e-mail address.")
     except ClinicError as error:
         return _fail(str(error))
@@ -49,15 +50,16 @@ def table(bookings: Sequence[Booking], clinic: Clinic) -> str:
             "URGENT" if booking.request.urgent else booking.status,
             booking.request.name,
             booking.request.contact.shown,
-            booking.request.time.words,
-            booking.request.patient or "",
+            booking.request.time.shown,
+            patient_in_words(booking.request) or booking.request.patient or "",
+            "; ".join(filter(None, (booking.request.reason, booking.request.note, booking.request.change))),
             progress(booking),
         ]
         for booking in bookings
     ]
-    headers = ["Reference", "Asked", "State", "Name", "Contact", "Would suit", "Patient", "Delivery"]
+    headers = ["Reference", "Asked", "State", "Name", "Contact", "Would suit", "Patient", "About", "Delivery"]
     shown = [[_printable(cell) for cell in row] for row in rows]
-    return tabulate(shown, headers, disable_numparse=True, maxcolwidths=[None, None, None, 24, 28, 30, None, 30])
+    return tabulate(shown, headers, disable_numparse=True, maxcolwidths=[None, None, None, 24, 28, 34, 20, 34, 30])
 
 
 def record(booking: Booking) -> dict[str, Any]:
@@ -72,10 +74,17 @@ def record(booking: Booking) -> dict[str, Any]:
         "contact_kind": request.contact.kind,
         "contact": request.contact.value,
         "preferred_words": request.time.words,
+        "preferred_meaning": request.time.meaning,
         "preferred_day": request.time.day.isoformat() if request.time.day else None,
         "preferred_start": request.time.start.isoformat() if request.time.start else None,
         "patient": request.patient,
+        "patient_name": request.patient_name,
+        "patient_relation": request.patient_relation,
+        "second_contact": request.second_contact.value if request.second_contact else None,
         "reason": request.reason,
+        "note": request.note,
+        "sign": request.sign,
+        "change": request.change,
         "channel": request.channel,
         "delivery": progress(booking),
     }

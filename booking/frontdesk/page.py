@@ -14,7 +14,8 @@ from sanic import Blueprint, Request
 from sanic.request import RequestParameters
 from sanic.response import HTTPResponse, html, redirect, text
 
-from booking.store import Booking, Bookings, UnknownReference
+from booking.request import Booking
+from booking.store import Bookings, UnknownReference
 from booking.summary import facts, moment_in_words, progress
 from clinic.profile import Clinic
 from service.database import StoreUnavailable

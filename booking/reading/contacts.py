@@ -8,7 +8,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel
 
-from booking.reading.text import DetailError, tidy
+from booking.reading.text import InvalidAnswer, normalise
 from clinic.profile import Clinic
 from service.sealing import CONTACT, Unreadable, unseal
 
@@ -30,6 +30,74 @@ _SPOKEN_RUN = re.compile(
 PHONE_LIKE = re.compile(r"\+?\d(?:[\s./()-]*\d){5,}")
 
 
+# The domains of most addresses, against which a mistyped one is held.
+_MAIL_DOMAINS = (
+    *(
+        "gmail.com",
+        "yahoo.com",
+        "hotmail.com",
+        "outlook.com",
+        "icloud.com",
+        "comcast.net",
+        "verizon.net",
+        "sbcglobal.net",
+    ),
+    *(
+        "googlemail.com",
+        "protonmail.com",
+        "bellsouth.net",
+        "earthlink.net",
+        "rocketmail.com",
+        "roadrunner.com",
+        "yahoo.co.uk",
+    ),
+    *("hotmail.co.uk", "hotmail.fr", "hotmail.es", "yahoo.com.mx", "yahoo.es", "charter.net"),
+)
+# Right as they are, though one letter from another.
+_OTHER_DOMAINS = frozenset(
+    [
+        "mail.com",
+        "ymail.com",
+        "email.com",
+        "live.com",
+        "msn.com",
+        "aol.com",
+        "me.com",
+        "mac.com",
+        "att.net",
+        "cox.net",
+        "gmx.com",
+        "gmx.net",
+        "gmx.de",
+        "proton.me",
+        "pm.me",
+        "zoho.com",
+        "hey.com",
+        "fastmail.com",
+        "hotmail.de",
+        "hotmail.it",
+        "outlook.de",
+        "outlook.es",
+        "yahoo.de",
+        "yahoo.fr",
+        "yahoo.it",
+        "aim.com",
+    ]
+)
+_MISTYPED_ENDINGS = {
+    "con": "com",
+    "cmo": "com",
+    "ocm": "com",
+    "comm": "com",
+    "vom": "com",
+    "cim": "com",
+    "xom": "com",
+    "com": "com",
+    "coom": "com",
+}
+_SHORTEST_FOR_TWO_SLIPS = 9
+
+
 class Contact(BaseModel, frozen=True):
     """How a person may be reached.
 
@@ -46,11 +114,46 @@ class Contact(BaseModel, frozen=True):
     is_sealed: bool = False
 
 
+def likelier_address(contact: Contact) -> Contact | None:
+    """Return the address that was likely meant where its domain looks mistyped ("gmial.con"), else None."""
+    if contact.kind != "email":
+        return None
+    person, _, domain = contact.value.rpartition("@")
+    domain = domain.lower()
+    if domain in _MAIL_DOMAINS or domain in _OTHER_DOMAINS:
+        return None
+    stem, _, ending = domain.rpartition(".")
+    righted = f"{stem}.{_MISTYPED_ENDINGS.get(ending, ending)}"
+    for known in _MAIL_DOMAINS:
+        slips = 2 if len(known) >= _SHORTEST_FOR_TWO_SLIPS and ending in _MISTYPED_ENDINGS else 1
+        if _slips(righted, known) <= slips:
+            return Contact(kind="email", value=f"{person}@{known}", shown=f"{person}@{known}")
+    if righted != domain:
+        return Contact(kind="email", value=f"{person}@{righted}", shown=f"{person}@{righted}")
+    return None
+
+
+def _slips(typed: str, meant: str) -> int:
+    """Return how many letters are wrong, missing, doubled or swapped (optimal string alignment distance)."""
+    if abs(len(typed) - len(meant)) > 2:
+        return 3
+    before: list[int] = []
+    row = list(range(len(meant) + 1))
+    for i, letter in enumerate(typed, 1):
+        earlier, before, row = before, row, [i]
+        for j, right in enumerate(meant, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != right))
+            if i > 1 and j > 1 and letter == meant[j - 2] and typed[i - 2] == right:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
 def own_number(sealed: str) -> Contact:
     """Return the number someone writes from, as a channel sealed it.
 
     Raises:
-        DetailError: `contact_unclear`, when it was sealed with another secret.
+        InvalidAnswer: `contact_unclear`, when it was sealed with another secret.
     """
     ending = _opened(sealed)[-2:]
     return Contact(
@@ -62,7 +165,7 @@ def in_clear(contact: Contact, clinic: Clinic) -> Contact:
     """Return a contact as the front desk needs it.
 
     Raises:
-        DetailError: `contact_unclear`, when it was sealed with another secret.
+        InvalidAnswer: `contact_unclear`, when it was sealed with another secret.
     """
     return parse_contact(_opened(contact.value), clinic) if contact.is_sealed else contact
 
@@ -71,24 +174,24 @@ def _opened(sealed: str) -> str:
     try:
         return unseal(sealed, CONTACT)
     except Unreadable as error:
-        raise DetailError("contact_unclear") from error
+        raise InvalidAnswer("contact_unclear") from error
 
 
 def parse_contact(text: str, clinic: Clinic) -> Contact:
     """Read a telephone number (of the clinic's country unless it says another) or an e-mail address.
 
     Raises:
-        DetailError: `phone_impossible`, `email_malformed`, `contact_unclear` when there is neither; `too_long`.
+        InvalidAnswer: `phone_impossible`, `email_malformed`, `contact_unclear` when there is neither; `too_long`.
     """
-    whole = written_digits(tidy(text, LONGEST_CONTACT))
+    whole = written_digits(normalise(text, LONGEST_CONTACT))
     found = contacts_in(whole, clinic)
     if found:
         return found[0][0]
     if "@" in whole:
-        raise DetailError("email_malformed")
+        raise InvalidAnswer("email_malformed")
     if PHONE_LIKE.search(whole):
-        raise DetailError("phone_impossible")
-    raise DetailError("contact_unclear")
+        raise InvalidAnswer("phone_impossible")
+    raise InvalidAnswer("contact_unclear")
 
 
 def written_digits(text: str) -> str:

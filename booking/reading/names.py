@@ -3,34 +3,50 @@
 import re
 from unicodedata import category
 
-from booking.reading.text import LONGEST_MESSAGE, DetailError, is_about_health, is_code, is_question, tidy, word_set
+from booking.reading.text import (
+    LONGEST_MESSAGE,
+    InvalidAnswer,
+    has_markup_or_link,
+    is_about_health,
+    is_question,
+    normalise,
+    word_set,
+)
 
 LONGEST_NAME = 80
 _MOST_NAME_WORDS = 10
 
 GREETING = (
     r"(?:(?:hi|hello|hey|sure|ok(?:ay)?|yes|yeah|yep|thanks|thank you|of course|well|so|good (?:morning|evening))\b"
-    r"(?:\s+there\b)?[\s,.!-]+)*"
+    r"(?:\s+there\b)?[\s,.!-]+){0,4}"
 )
 _ASIDE = (
     r"(?:(?:oh|wait|hold on|actually|also|and|but|by the way|btw|sorry|oo+ps|ah|um+|hm+|no|nope|correction|i mean)\b"
-    r"[\s,.!-]+)*"
+    r"[\s,.!-]+){0,5}"
 )
 _WHO = r"(?:son|daughter|husband|wife|partner|mother|mom|mum|father|dad|child|kid|brother|sister|friend)"
 _NAME_SAID = (
-    rf"(?:me\s+llamo|(?:(?:my|our|the|his|her|full|patient(?:['’]?s)?|{_WHO}['’]?s)\s+)*(?:full\s+|real\s+)?name(?:['’]?s|\s+is|\s*:)?|names"
-    r"|(?:(?:you\s+can|please|people|everyone|just|they)\s+)*calls?\s+me|i\s+am\s+called|i['’]m\s+called"
+    rf"(?:me\s+llamo|(?:(?:my|our|the|his|her|full|patient(?:['’]?s)?|{_WHO}['’]?s)\s+){{0,4}}(?:full\s+"
+    rf"|real\s+)?name(?:['’]?s|\s+is|\s*:)?|names"
+    r"|(?:(?:you\s+can|please|people|everyone|just|they)\s+){0,3}calls?\s+me|i\s+am\s+called|i['’]m\s+called"
     r"|(?:the\s+)?patient\s+is|(?:it['’]?s|booking)\s+for)"
 )
 _NAME_HINTED = r"(?:i['’]?m|i\s+am|it['’]?s|it\s+is|this\s+is)"
 _RELATION = rf"(?:(?:for\s+)?(?:my|our|the)\s+{_WHO}\b(?!['’]),?\s*)?"
 _NAME_LEAD = re.compile(rf"^{GREETING}(?:{_ASIDE}(?:{_NAME_SAID}|{_NAME_HINTED})\s+)?{_RELATION}", re.IGNORECASE)
 
+# What stands behind a name: each is looked for once, at the end.
 _NAME_TAIL = re.compile(
-    r"(?:\s+here|[\s,]+(?:please|thanks|thank you|by the way|btw|lol)|[\s,(]+(?:she|he|they)/\w+(?:/\w+)?\)?"
-    r"|[\s,(]+with(?:out)?\s+(?:an?|the|one|two|no)\s.*"
-    r"|\s*[,(]\s*(?:(?:he|she|they)\b.{0,8}\s|aged?\s)?\d{1,2}(?:\s*(?:years?(?:\s|-)old|yo|y/o))?\)?"
-    r"|[\s,]+(?:(?:who|he|she|they)\s+)?(?:needs?|wants?|would\s+like|has\s+to)\s.*)+[\s.!]*$",
+    r"(?:\s+here|\s+is\s+(?:my|the|her|his)\s+(?:full\s+|real\s+)?name|\s+speaking|[\s,]+(?:please|thanks|thank"
+    r" you|by the way|btw|lol)"
+    r"|[\s,(]+(?:she|he|they)/\w+(?:/\w+)?\)?"
+    r"|\s*[,(]\s*(?:(?:he|she|they)\b.{0,8}\s|aged?\s)?\d{1,2}(?:\s*(?:years?(?:\s|-)old|yo|y/o))?\)?)[\s.!]*$",
+    re.IGNORECASE,
+)
+_MOST_TAILS = 3
+_NAME_REST = re.compile(
+    r"[\s,(]with(?:out)?\s(?:an?|the|one|two|no|double)\s.*$"
+    r"|[\s,](?:(?:who|he|she|they)\s)?(?:needs?|wants?|would\slike|has\sto)\s.*$",
     re.IGNORECASE,
 )
 _POSSESSIVE = re.compile(rf"['’]s\s+{_WHO}$", re.IGNORECASE)
@@ -69,6 +85,8 @@ _SELDOM_IN_NAMES = word_set(
     " one two here now day week time hurt price prices shin shins hand hands foot burns brace race bone bones neck"
     " rest heat back ran fall falls ice doctor doctors walk weak pop tears wednesday see go get"
 )
+# Given names that are spelt like words which are none, taken where a text says that they are a name.
+_ALSO_NAMES = word_set("No Do My So An Or In On At By Up")
 _HEALTH_NAMES = word_set("hurt price shin hand foot burns brace race bone neck rest heat ran ice doctor weak fell")
 SMALL_NAME_WORDS = word_set("de da do del dela den der di dos du la las los van von ten ter bin ben ibn al el y e")
 _ABBREVIATED_LAST = re.compile(r"\s(?:jr|sr|[^\W\d_])\.$", re.IGNORECASE)
@@ -79,27 +97,34 @@ def parse_name(text: str) -> str:
     """Read a name, from the answer to that question: "my name is José", "it's bob", 李.
 
     Raises:
-        DetailError: `name_unclear` for a sentence, a question, digits, markup or an address; `too_long`.
+        InvalidAnswer: `name_unclear` for a sentence, a question, digits, markup or an address; `too_long`.
     """
-    whole = tidy(text, LONGEST_MESSAGE)
-    if is_code(whole.replace("`", "'")) or is_question(whole) or any(mark in whole for mark in "?@#&=_~$%"):
-        raise DetailError("name_unclear")
+    whole = normalise(text, LONGEST_MESSAGE)
+    if has_markup_or_link(whole.replace("`", "'")) or is_question(whole) or any(mark in whole for mark in "?@#&=_~$%"):
+        raise InvalidAnswer("name_unclear")
     plain = " ".join("".join(" " if category(mark) == "So" else mark for mark in whole).split())
-    bare = _one_name(_NAME_TAIL.sub("", _NAME_LEAD.sub("", plain, count=1))).strip(' ,.!;:-"“”')
+    bare = _one_name(_without_tail(_NAME_LEAD.sub("", plain, count=1))).strip(' ,.!;:-"“”')
     if _ABBREVIATED_LAST.search(f" {plain}"[-4:]):
         bare += "."
     if len(bare) > LONGEST_NAME:
-        raise DetailError("too_long", {"longest": str(LONGEST_NAME)})
-    if not _is_name(bare):
-        raise DetailError("name_unclear")
+        raise InvalidAnswer("too_long", {"longest": str(LONGEST_NAME)})
+    if not _is_name(bare) and not (SAID.match(plain) and bare in _ALSO_NAMES):
+        raise InvalidAnswer("name_unclear")
     return bare
+
+
+def _without_tail(text: str) -> str:
+    text = _NAME_REST.sub("", text, count=1)
+    for _ in range(_MOST_TAILS):
+        text = _NAME_TAIL.sub("", text, count=1)
+    return text
 
 
 def is_written_as_name(text: str) -> bool:
     """Tell whether `text` is no more than a name with its capitals, or one of a script that has none."""
     try:
         words = parse_name(text).split()
-    except DetailError:
+    except InvalidAnswer:
         return False
     return any(not word[0].islower() for word in words) and all(
         not word[0].islower() or word in SMALL_NAME_WORDS for word in words

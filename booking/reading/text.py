@@ -20,7 +20,8 @@ _HEALTH = re.compile(
     r"|exercis(?:e|es|ed|ing)|stretch(?:es|ed|ing)?|strengthen(?:s|ing)?|squat(?:s|ted|ting)?|lung(?:e|es|ing)|run|runs"
     r"|running|ran|runners?|runner[’']s|jog(?:s|ged|ging)?|walk(?:s|ed|ing)?|stairs?|swim(?:s|ming)?|cycl(?:e|es|ing)"
     r"|treadmill|jump(?:s|ed|ing)?|marathons?|races?|miles?|workouts?|gym|sports?|insurance|copay|costs?|prices?"
-    r"|massages?|shoes?|foam|rollers?|recovery|prevention|tips|referrals?|doctors?|physios?|fever|bleeding|emergency)\b",
+    r"|massages?|shoes?|foam|rollers?|recovery|prevention|tips|referrals?|doctors?|physios?|fever|bleeding"
+    r"|emergency)\b",
     re.IGNORECASE,
 )
 _QUESTION = re.compile(
@@ -32,7 +33,7 @@ _QUESTION = re.compile(
 )
 
 
-class DetailError(ValueError):
+class InvalidAnswer(ValueError):
     """What was typed cannot be taken; the words shown for it stand in the domain.
 
     Attributes:
@@ -51,15 +52,15 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-def tidy(text: str, longest: int) -> str:
+def normalise(text: str, longest: int) -> str:
     """Return `text` in NFC, without control and direction marks, and with single spaces.
 
     Raises:
-        DetailError: `too_long`, when more than `longest` characters remain.
+        InvalidAnswer: `too_long`, when more than `longest` characters remain.
     """
     # A cap before the work: normalising can grow a text, and a hostile one must not cost more than a short one.
     if len(text) > 10 * longest:
-        raise DetailError("too_long", {"longest": str(longest)})
+        raise InvalidAnswer("too_long", {"longest": str(longest)})
     composed = unicodedata.normalize("NFC", text)
     # A joiner shapes letters of several scripts (Persian, Sinhala), so it stays; every other control goes.
     kept = "".join(
@@ -70,11 +71,11 @@ def tidy(text: str, longest: int) -> str:
     )  # fmt: skip
     single = " ".join(kept.split())
     if len(single) > longest:
-        raise DetailError("too_long", {"longest": str(longest)})
+        raise InvalidAnswer("too_long", {"longest": str(longest)})
     return single
 
 
-def is_code(text: str) -> bool:
+def has_markup_or_link(text: str) -> bool:
     """Tell whether `text` holds a web address or markup, which no detail of a person does."""
     return bool(_URL.search(text) or _MARKUP.search(text))
 

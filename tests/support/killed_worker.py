@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from booking import delivery
-from booking.store import Bookings, utc_now
+from booking.request import utc_now
+from booking.store import Bookings
 
 # In the order in which they come: `claiming` and `noting` are after the writing and before the commit.
 STEPS = ("starting", "claiming", "claimed", "sent", "noting", "noted")

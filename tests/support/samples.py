@@ -3,8 +3,8 @@
 import datetime
 
 from booking.reading.contacts import parse_contact
-from booking.store import Request
-from booking.when.times import Preference, parse_time
+from booking.request import Request
+from booking.when.preference import Preference, parse_time
 from clinic.profile import Clinic
 
 CLINIC = Clinic(

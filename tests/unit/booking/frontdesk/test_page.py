@@ -68,7 +68,7 @@ def test_the_list_tells_how_far_each_delivery_has_come(
     assert "email kept, webhook kept" in run(capsys, "list")[1]
     parcel = desk.claim(["email"], LEASE)
     assert parcel
-    desk.postponed(parcel, "HTTP 500", clock.now, set_aside=False)
+    desk.postponed(parcel, "HTTP 500", clock.now, is_isolated=False)
     hook = desk.claim(["webhook"], LEASE)
     assert hook
     desk.failed(hook, "HTTP 410")

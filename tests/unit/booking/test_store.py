@@ -14,7 +14,8 @@ from alembic.migration import MigrationContext
 
 from booking import store as storage
 from booking.reading.contacts import parse_contact
-from booking.store import ALPHABET, METADATA, Bookings, UnknownReference, migrate, new_reference
+from booking.references import ALPHABET, new_reference, read_reference, show_reference
+from booking.store import METADATA, Bookings, UnknownReference, migrate
 from service.database import Database, StoreUnavailable
 from tests.support.samples import CLINIC, NOW, Clock, a_request
 
@@ -111,13 +112,13 @@ def test_references_have_no_look_alikes() -> None:
     assert len(references) > 490
     assert all(len(reference) == 6 and set(reference) <= set(ALPHABET) for reference in references)
     assert not set(ALPHABET) & set("O0QI1L2Z5S8BUVN")
-    assert storage.show_reference("CDFGHJ") == "CDF-GHJ"
-    assert storage.read_reference("cdf-ghj ") == "CDFGHJ"
+    assert show_reference("CDFGHJ") == "CDF-GHJ"
+    assert read_reference("cdf-ghj ") == "CDFGHJ"
 
 
 def test_a_reference_is_found_as_it_is_read_out(bookings: Bookings) -> None:
     reference, _ = bookings.add(a_request(), "one")
-    typed = storage.show_reference(reference).lower()
+    typed = show_reference(reference).lower()
     assert bookings.show(typed).reference == reference
     bookings.done(typed)
     assert bookings.show(reference).status == "done"
@@ -207,13 +208,13 @@ def test_a_postponed_message_holds_the_later_ones_back_unless_it_was_set_aside(
     second, _ = bookings.add(a_request(), "two")
     parcel = bookings.claim(["email"], LEASE)
     assert parcel
-    bookings.postponed(parcel, "ConnectionRefusedError", clock.now + datetime.timedelta(seconds=30), set_aside=False)
+    bookings.postponed(parcel, "ConnectionRefusedError", clock.now + datetime.timedelta(seconds=30), is_isolated=False)
     assert bookings.claim(["email"], LEASE) is None
     clock.move(seconds=30)
     parcel = bookings.claim(["email"], LEASE)
     assert parcel
     assert (parcel.booking.reference, parcel.delivery.attempts) == (first, 1)
-    bookings.postponed(parcel, "HTTP 422", clock.now + datetime.timedelta(seconds=30), set_aside=True)
+    bookings.postponed(parcel, "HTTP 422", clock.now + datetime.timedelta(seconds=30), is_isolated=True)
     other = bookings.claim(["email"], LEASE)
     assert other
     assert other.booking.reference == second

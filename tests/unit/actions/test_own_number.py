@@ -6,13 +6,15 @@ import pytest
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.booking import AskBookingContact, HandOffBooking, ValidateBookingForm
+from actions.ask import AskBookingContact
+from actions.form import ValidateBookingForm
+from actions.handoff import HandOffBooking
 from booking.reading.contacts import in_clear, own_number, parse_contact
 from booking.reading.corrections import correct
 from booking.reading.details import Details
-from booking.reading.text import DetailError
+from booking.reading.text import InvalidAnswer
 from booking.store import Bookings
-from booking.when.times import parse_time
+from booking.when.preference import parse_time
 from service import sealing as identity
 from service.sealing import CONTACT, INBOX, Unreadable, conversation_id, seal, unseal
 from tests.support.samples import CLINIC, NOW
@@ -74,8 +76,8 @@ async def test_a_no_asks_for_another_and_the_form_stays_open() -> None:
     slots = await slots_after(tracker("/deny", "deny"))
     assert slots == {"booking_own_number": "declined", "booking_failures": 0}
     assert (await question(tracker(**slots)))["response"] == "utter_ask_booking_contact"
-    # From then on a no leaves the form, as it does at every question that must be answered.
-    assert (await slots_after(tracker("no", "deny", **slots)))["booking_status"] == "stopped"
+    # From then on a no is a refusal, which never ends the form.
+    assert await slots_after(tracker("no", "deny", **slots)) == {"booking_failures": 0}
 
 
 @pytest.mark.parametrize(("text", "intent"), [("no, 949-555-0177", "deny"), ("yes but call 949 555 0177", "affirm")])
@@ -108,13 +110,13 @@ async def test_a_number_that_cannot_be_read_any_more_is_asked_again(bookings: Bo
     events = await HandOffBooking(CLINIC, bookings, lambda: NOW).run(CollectingDispatcher(), lost, {})
     assert {"event": "slot", "name": "booking_contact", "value": None, "timestamp": None} in events
     assert bookings.list() == []
-    with pytest.raises(DetailError):
+    with pytest.raises(InvalidAnswer):
         in_clear(sealed, CLINIC)
 
 
 def test_it_is_corrected_like_any_other() -> None:
     known = Details(contact=own_number(seal(NUMBER, CONTACT)))
-    corrected = correct("my number ends in 34", known, CLINIC, NOW).contact
+    corrected = correct("my number ends in 34", known, CLINIC, NOW).details.contact
     assert corrected
     assert corrected.value == "+19495550134"
 

@@ -20,7 +20,7 @@ import yaml
 
 from booking import delivery
 from booking import transports as senders
-from booking.delivery import RETRIES, Worker, senders_of
+from booking.delivery import RETRIES, Worker, transports_of
 from booking.store import Bookings
 from booking.transports import Mailer, Webhook, compose, sign
 from clinic.profile import ROOT, Clinic
@@ -43,7 +43,7 @@ def receivers() -> Iterator[tuple[MailServer, WebReceiver]]:
 def a_worker(
     bookings: Bookings, clock: Clock, environment: dict[str, str], clinic: Clinic = CLINIC, **named: Any
 ) -> Worker:
-    return Worker(bookings, senders_of(clinic, Settings.of(environment), clock), RETENTION, clock, **named)
+    return Worker(bookings, transports_of(clinic, Settings.of(environment), clock), RETENTION, clock, **named)
 
 
 def drain(worker: Worker) -> None:
@@ -333,7 +333,7 @@ def test_mail_goes_through_tls_with_a_login(
 )
 def test_settings_that_cannot_work_are_named_and_their_values_are_not(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingError, match=named) as refused:
-        senders_of(CLINIC, Settings.of(environment))
+        transports_of(CLINIC, Settings.of(environment))
     assert "hidden" not in str(refused.value)
 
 
@@ -363,7 +363,7 @@ def test_without_a_server_requests_are_kept_and_it_is_said_once(
 def test_only_the_ways_that_the_clinic_wants_are_used(clock: Clock, receivers: tuple[MailServer, WebReceiver]) -> None:
     mails, posts = receivers
     clinic = CLINIC.model_copy(update={"delivery": ["webhook"]})
-    made = senders_of(clinic, Settings.of({**mails.environment(), **posts.environment()}), clock)
+    made = transports_of(clinic, Settings.of({**mails.environment(), **posts.environment()}), clock)
     assert [sender.kind for sender in made] == ["webhook"]
 
 
