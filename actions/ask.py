@@ -158,9 +158,8 @@ class AskBookingConfirmation(Action):
             for fields, label, value in rows
             if value
         ]
-        summary = "\n".join(f"{label}: {value}" for label, value in card)
         response = wording(tracker, "utter_booking_read_back", "utter_booking_read_back_again")
-        dispatcher.utter_message(response=response, summary=summary, card=card)
+        dispatcher.utter_message(response=response, card=card)
         return []
 
 

@@ -85,6 +85,8 @@ _CORRECTS = re.compile(
     re.IGNORECASE,
 )
 _EARLIER_MESSAGES = 6
+# A longer yes counts where the message is understood as one, too.
+_MOST_WORDS_OF_A_YES = 5
 
 
 class ValidateBookingForm(FormValidationAction):
@@ -237,14 +239,15 @@ class _Turn:
         """Send the request, change it, answer what is asked, or say that nothing is sent yet."""
         if replies.refuses_to_send(self._text):
             return self._close("stopped")
-        may_send = last_said(self._tracker) in _ASKS_TO_SEND
-        if may_send and replies.is_yes(self._text) and self._intent not in ("stop", "change_answer"):
-            return {CONFIRMATION: "send", "booking_status": "ready", "booking_failures": 0}
-        if replies.is_no(self._text):
-            return self._undecided()
         changed = self._corrected()
         if changed is not None:
             return changed
+        may_send = last_said(self._tracker) in _ASKS_TO_SEND
+        is_short = len(self._text.split()) <= _MOST_WORDS_OF_A_YES
+        if may_send and replies.is_yes(self._text) and (self._intent in _AGREEING or is_short):
+            return {CONFIRMATION: "send", "booking_status": "ready", "booking_failures": 0}
+        if replies.is_no(self._text):
+            return self._undecided()
         if (self._intent == "stop" and not replies.swears(self._text)) or replies.stops(self._text):
             return self._close("stopped")
         if replies.BACK.search(self._text) and self._intent in ("change_answer", "nlu_fallback", "inform"):

@@ -36,7 +36,6 @@ from booking.metrics import BOOKINGS
 from booking.reading.contacts import Contact, in_clear
 from booking.reading.corrections import correct
 from booking.reading.details import LONGEST_NOTE
-from booking.reading.replies import asks
 from booking.reading.text import LONGEST_MESSAGE, InvalidAnswer
 from booking.references import show_reference
 from booking.request import Request, utc_now
@@ -149,7 +148,7 @@ class FollowUpBooking(Action):
         try:
             correction = correct(text, known, self._clinic, self._clock())
         except InvalidAnswer:
-            if _CANCELS.search(text[:LONGEST_MESSAGE]) and not asks(text):
+            if _CANCELS.search(text[:LONGEST_MESSAGE]) and not _ASKS_ABOUT_IT.search(text[:LONGEST_MESSAGE]):
                 return "please cancel the request", sent
             return None, sent
         new = slots_of(correction.details, known)
@@ -160,6 +159,7 @@ class FollowUpBooking(Action):
 _CANCELS = re.compile(
     r"\b(?:cancel|withdraw|call (?:it|that) off|take (?:it|that) back|delete (?:it|my request))\b", re.IGNORECASE
 )
+_ASKS_ABOUT_IT = re.compile(r"\b(?:policy|fee|how|what|when|if|(?:can|could|should|may) i)\b", re.IGNORECASE)
 
 
 class _Kept:

@@ -233,9 +233,20 @@ class Bookings:
         Raises:
             UnknownReference: there is none.
         """
+        self._set_status(reference, "done")
+
+    def reopen(self, reference: str) -> None:
+        """Let a request that was marked as dealt with wait again.
+
+        Raises:
+            UnknownReference: there is none.
+        """
+        self._set_status(reference, "new")
+
+    def _set_status(self, reference: str, status: Literal["new", "done"]) -> None:
         with self._writing() as connection:
             changed = connection.execute(
-                sa.update(REQUESTS).where(REQUESTS.c.reference == read_reference(reference)).values(status="done")
+                sa.update(REQUESTS).where(REQUESTS.c.reference == read_reference(reference)).values(status=status)
             ).rowcount
         if not changed:
             raise UnknownReference(reference)

@@ -48,7 +48,6 @@ _MAIL_DOMAINS = (
         "bellsouth.net",
         "earthlink.net",
         "rocketmail.com",
-        "roadrunner.com",
         "yahoo.co.uk",
     ),
     *("hotmail.co.uk", "hotmail.fr", "hotmail.es", "yahoo.com.mx", "yahoo.es", "charter.net"),

@@ -5,19 +5,21 @@ Each pattern is searched in at most `LONGEST_MESSAGE` characters and repeats no 
 
 import re
 
-from booking.reading.text import LONGEST_MESSAGE, is_question
+from booking.reading.text import LONGEST_MESSAGE, is_about_health, is_question
 
 BACK = re.compile(r"\b(go|one|step) back\b|^\W*back\W*$|\bprevious\b", re.IGNORECASE)
+# "yes please send it to them now": what is longer says something else besides.
+_MOST_WORDS_BESIDE_YES = 6
 # yes; si, dale; just send the damn thing
 _YES = re.compile(
     r"^\W*(?:(?:just|please|ok(?:ay)?|well|hm+)\W+){0,2}(?:/affirm|y|ye[psa]h?|yes\w*|yup|ya|sure|ok(?:ay)?|k"
-    r"|please|send"
-    r"|book (?:it|that|this)|go (?:ahead|for it)|correct|right|good|great|perfect|fine|confirm\w*|do it|try"
-    r"|again|absolutely"
+    r"|please(?=\W*$|\W{1,3}(?:do|send|yes|go|book)\b)|send"
+    r"|book (?:it|that|this)|go (?:ahead|for it)|correct|right|good|great|perfect|fine|confirm\w*|do it|try again"
+    r"|absolutely|(?:that|this)(?:['’]?s| is) it"
     r"|definitely|of course|awesome|excellent|submit|s[ií]|dale|claro|vale|bueno|listo|perfecto|correcto|de"
     r" acuerdo|oui|👍"
     r"|(?:(?:that|this|it|all|everything)(?:['’]?s| is)? )?(?:looks|sounds|seems|right|correct|fine|good|great"
-    r"|perfect|it))"
+    r"|perfect))"
     r"(?:\b|(?<=👍))",
     re.IGNORECASE,
 )
@@ -95,7 +97,11 @@ _DECLINES_BOOKING = re.compile(
 def is_yes(text: str) -> bool:
     """Tell whether `text` agrees and adds nothing."""
     cut = text[:LONGEST_MESSAGE]
-    return bool(_YES.search(cut)) and not _BUT.search(cut)
+    agreed = _YES.search(cut)
+    if agreed is None or _BUT.search(cut):
+        return False
+    rest = cut[agreed.end() :]
+    return len(rest.split()) <= _MOST_WORDS_BESIDE_YES and not is_about_health(rest)
 
 
 def is_no(text: str) -> bool:

@@ -3,12 +3,16 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
+
+from clinic.articles import the_library
 
 LONGEST_MESSAGE = 400
 _URL = re.compile(r"https?:|www\.|://", re.IGNORECASE)
 _MARKUP = re.compile(r"[<>{}\[\]|\\^`]|&\w+;|&#|\$\{")
-_HEALTH = re.compile(
-    r"\b(?:knees?|kneecaps?|patella\w*|legs?|thighs?|hips?|foot|feet|ankles?|shins?|calf|calves|hamstrings?|quads?"
+# Words of any complaint, treatment or sport; those of the articles' own conditions come from data/articles/.
+_HEALTH = (
+    r"(?:legs?|thighs?|hips?|foot|feet|ankles?|shins?|calf|calves|hamstrings?|quads?"
     r"|quadriceps|muscles?|joints?|bones?|tendons?|ligaments?|cartilage|back|shoulders?|hands?|wrists?|elbows?|neck"
     r"|hurt|hurts|hurting|pains?|painful|ach(?:e|es|ed|ing|y)|sore|soreness|swell(?:s|ing)?|swollen|stiff(?:ness)?"
     r"|burn(?:s|ing)?|click(?:s|ed|ing|y)?|crack(?:s|ed|ing|ly)?|pop(?:s|ped|ping)?|grind(?:s|ing)?|crunch(?:es|y|ing)?"
@@ -17,12 +21,11 @@ _HEALTH = re.compile(
     r"|condition|symptoms?|caus(?:e|es|ed|ing)|cures?|heal(?:s|ed|ing)?|treat(?:s|ed|ing|ments?)?|therapy|surgery"
     r"|operation|orthotics?|insoles?|inserts?|brac(?:e|es|ing)|tap(?:e|es|ing)|ic(?:e|ed|ing)|rest(?:s|ed|ing)?|heat"
     r"|medicines?|medications?|drugs?|pills?|ibuprofen|injections?|mri|x-?rays?|scans?|diagnos(?:is|e|ed|es)"
-    r"|exercis(?:e|es|ed|ing)|stretch(?:es|ed|ing)?|strengthen(?:s|ing)?|squat(?:s|ted|ting)?|lung(?:e|es|ing)|run|runs"
-    r"|running|ran|runners?|runner[’']s|jog(?:s|ged|ging)?|walk(?:s|ed|ing)?|stairs?|swim(?:s|ming)?|cycl(?:e|es|ing)"
+    r"|exercis(?:e|es|ed|ing)|stretch(?:es|ed|ing)?|strengthen(?:s|ing)?|squat(?:s|ted|ting)?|lung(?:e|es|ing)"
+    r"|run(?:s|ning|n?ers?(?:['’]s)?)?|ran|jog(?:s|ged|ging)?|walk(?:s|ed|ing)?|stairs?|swim(?:s|ming)?|cycl(?:e|es|ing)"
     r"|treadmill|jump(?:s|ed|ing)?|marathons?|races?|miles?|workouts?|gym|sports?|insurance|copay|costs?|prices?"
     r"|massages?|shoes?|foam|rollers?|recovery|prevention|tips|referrals?|doctors?|physios?|fever|bleeding"
-    r"|emergency)\b",
-    re.IGNORECASE,
+    r"|emergency)\b"
 )
 _QUESTION = re.compile(
     r"^\W*(?:and |but |so |ok(?:ay)?,? |wait,? |hi,? |hello,? )*(?:what(?!\s+about)|why|who|whom|whose|where|when|which"
@@ -82,7 +85,15 @@ def has_markup_or_link(text: str) -> bool:
 
 def is_about_health(text: str) -> bool:
     """Tell whether `text` names a part of the body, a complaint, a treatment or a sport."""
-    return bool(_HEALTH.search(text))
+    return bool(_about_health().search(text))
+
+
+@lru_cache
+def _about_health() -> re.Pattern[str]:
+    articles = list(the_library().articles.values())
+    parts = {re.escape(spelling) for article in articles for part in article.body_parts.values() for spelling in part}
+    own = "|".join([rf"(?:{'|'.join(sorted(parts))})\b", *(word for one in articles for word in one.about_condition)])
+    return re.compile(rf"\b(?:{_HEALTH}{f'|(?:{own})' if parts else ''})", re.IGNORECASE)
 
 
 def is_question(text: str) -> bool:

@@ -32,6 +32,10 @@ FILLED_BY_CODE = {
     "noted",
     "ending",
     "booking_reference",
+    "meant",
+    "unread",
+    "relation",
+    "change",
 }
 
 DOMAIN: dict[str, Any] = the_library().domain()
