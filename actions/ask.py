@@ -41,7 +41,7 @@ _ASKS_ITSELF = frozenset(
 _SAME_WORDS_AT_MOST = 2
 
 
-class _Question(Action):
+class _Question:
     """A question of the form, in other words once it was put twice."""
 
     slot: str
@@ -66,7 +66,7 @@ def wording(tracker: Tracker, *responses: str) -> str:
     return next(fresh, min(counts, key=lambda response: counts[response]))
 
 
-class AskBookingName(_Question):
+class AskBookingName(_Question, Action):
     """Asks for a name; for both, where the patient is somebody else whose name is not known."""
 
     slot = NAME
@@ -80,7 +80,7 @@ class AskBookingName(_Question):
         return await super().run(dispatcher, tracker, domain)
 
 
-class AskBookingContact(_Question):
+class AskBookingContact(_Question, Action):
     """Asks how to reach the person, and offers the number they are writing from where there is one."""
 
     slot = CONTACT
@@ -102,13 +102,13 @@ class AskBookingContact(_Question):
         return await super().run(dispatcher, tracker, domain)
 
 
-class AskBookingTime(_Question):
+class AskBookingTime(_Question, Action):
     """Asks when a visit would suit."""
 
     slot = TIME
 
 
-class AskBookingPatient(_Question):
+class AskBookingPatient(_Question, Action):
     """Asks whether the patient has been to the clinic before."""
 
     slot = PATIENT

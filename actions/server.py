@@ -16,6 +16,7 @@ from sanic.response import HTTPResponse, json
 
 from booking.metrics import ACTION_FAILURES, Backlog
 from booking.store import Bookings, open_bookings
+from clinic.articles import the_library
 from clinic.profile import ClinicError, the_clinic
 from service import logs
 from service.health import Health
@@ -108,6 +109,8 @@ def main() -> int:
     except (ClinicError, SettingError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    # Read before the first message, which need not wait for it.
+    the_library()
     app = build(token, bookings)
     REGISTRY.register(Backlog(bookings))
     app.run(host, port, access_log=False, debug=False, motd=False, single_process=True)
