@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from hypothesis import settings
 
 from booking.store import Bookings
+from service.limits import the_counters
 from tests.support.packages import do_without
 from tests.support.postgres import PostgresUnavailable, server
 from tests.support.samples import CLINIC, Clock
@@ -15,6 +16,12 @@ from tests.support.samples import CLINIC, Clock
 settings.register_profile("unit", derandomize=True, deadline=None)
 settings.load_profile("unit")
 _NUMBERS = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counters() -> None:
+    """Let no test be limited by what others have done."""
+    the_counters.cache_clear()
 
 
 @pytest.fixture(scope="session")
