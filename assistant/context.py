@@ -7,12 +7,9 @@ from rasa.shared.core.constants import USER_INTENT_RESTART
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, TEXT
 
-from assistant.nlu.decision import BOOKING_INTENT
 from booking.reading.replies import declines_booking
+from clinic.intents import ASK_BOOKING_STATUS, BOOK_APPOINTMENT, INFORM, STOP
 
-_INFORM_INTENT = "inform"
-_BOOKING_STATUS_INTENT = "ask_booking_status"
-_STOP_INTENT = "stop"
 _CALLED_OFF = re.compile(r"\b(cancel\w*|withdraw|call (it|that) off)\b", re.IGNORECASE)
 _FOR_A_VISIT = re.compile(r"\S@\w|(\d\W{0,2}){7,}|\b(book|visit|appointment)\b", re.IGNORECASE)
 
@@ -25,13 +22,13 @@ def meant(understood: dict[str, Any], tracker: DialogueStateTracker | None) -> d
     """
     intent = understood[INTENT][INTENT_NAME_KEY]
     if tracker is not None and tracker.active_loop_name:
-        is_called_off = intent == _BOOKING_STATUS_INTENT and _CALLED_OFF.search(understood[TEXT])
-        name = _STOP_INTENT if intent == USER_INTENT_RESTART or is_called_off else intent
+        is_called_off = intent == ASK_BOOKING_STATUS and _CALLED_OFF.search(understood[TEXT])
+        name = STOP if intent == USER_INTENT_RESTART or is_called_off else intent
     else:
         is_sent = tracker is not None and tracker.get_slot("booking_status") == "sent"
-        is_for_a_visit = intent == _INFORM_INTENT and not is_sent and _FOR_A_VISIT.search(understood[TEXT])
-        name = BOOKING_INTENT if is_for_a_visit else intent
-        if name == BOOKING_INTENT and declines_booking(understood[TEXT]):
+        is_for_a_visit = intent == INFORM and not is_sent and _FOR_A_VISIT.search(understood[TEXT])
+        name = BOOK_APPOINTMENT if is_for_a_visit else intent
+        if name == BOOK_APPOINTMENT and declines_booking(understood[TEXT]):
             name = _next_likely(understood)
     return {**understood, INTENT: {**understood[INTENT], INTENT_NAME_KEY: name}}
 
@@ -40,4 +37,4 @@ def _next_likely(understood: dict[str, Any]) -> str:
     """Return the likeliest intent that books nothing: "I don't want to book, just asking whether ice helps"."""
     ranking = understood.get("intent_ranking", [])
     names = [entry[INTENT_NAME_KEY] for entry in ranking]
-    return next((name for name in names if name not in (BOOKING_INTENT, _INFORM_INTENT)), _STOP_INTENT)
+    return next((name for name in names if name not in (BOOK_APPOINTMENT, INFORM)), STOP)

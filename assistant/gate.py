@@ -13,7 +13,6 @@ import structlog
 from prometheus_client import Counter
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
-from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -28,6 +27,7 @@ from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, SIGN_KEY, R
 from assistant.rasa.tracker_store import reading_once
 from assistant.responses import ClinicResponses
 from clinic.articles import the_library
+from clinic.intents import ASK_HELP, NO_WORDS, UNSURE
 from service.database import StoreUnavailable
 from service.logs import turn_id
 
@@ -35,9 +35,6 @@ logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 1000
 SECONDS_TO_ANSWER = 4.5
-NO_WORDS_INTENT = "no_words"
-HELP_INTENT = "ask_help"
-GREET_INTENT = "greet"
 _LONGEST_SCAN = 20_000
 _LONGEST_CHOICE = 120
 _CONVERSATION_ID = re.compile(r"[a-z]+:[A-Za-z0-9._-]{1,100}")
@@ -137,14 +134,14 @@ class Gate:
         if message.parse_data is not None:
             return [_turn_of(message, message.parse_data)]
         if not text:
-            return [_turn_of(message, _understood("", NO_WORDS_INTENT))]
+            return [_turn_of(message, _understood("", NO_WORDS))]
         choice = await self._choice(text, message, agent)
         if choice and choice.startswith("/"):
             return [_turn_of(message, _understood(choice, choice.lstrip("/")))]
         text = choice or text
         if text.startswith("/"):
             if _COMMAND.fullmatch(text):
-                return [_turn_of(message, _understood("", HELP_INTENT))]
+                return [_turn_of(message, _understood("", ASK_HELP))]
             return await self._turns(clean(text.lstrip("/ ")), message, agent)
         sign = self._red_flags.find(text[:_LONGEST_SCAN]) if len(text) > LONGEST_MESSAGE else None
         if sign:
@@ -212,9 +209,9 @@ class RecordingOutput(OutputChannel):
 def _count(turn: UserMessage) -> None:
     intent = turn.parse_data[INTENT][INTENT_NAME_KEY]
     metrics.TURNS.labels(turn.input_channel).inc()
-    if intent in metrics.REFUSED_INTENTS:
+    if the_library().kind(intent) in metrics.REFUSED_KINDS:
         metrics.REFUSALS.labels(intent).inc()
-    elif intent == DEFAULT_NLU_FALLBACK_INTENT_NAME:
+    elif intent == UNSURE:
         metrics.FALLBACKS.inc()
     elif intent == RED_FLAG_INTENT:
         metrics.RED_FLAGS.inc()

@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Histogram
 
+from clinic.articles import Kind, the_library
+
 MESSAGES = Counter("assistant_messages_total", "Messages taken.", ["channel"])
 SECONDS = Histogram(
     "assistant_answer_seconds",
@@ -17,24 +19,13 @@ APOLOGIES = Counter("assistant_apologies_total", "Messages answered with an apol
 SMS_SEGMENTS = Counter("assistant_sms_segments_total", "Segments of text messages handed over, which carriers charge.")
 SEND_FAILURES = Counter("assistant_send_failures_total", "Answers that a platform did not take.", ["channel"])
 
-REFUSED_INTENTS = frozenset(
-    {
-        "ask_beyond_article",
-        "ask_clinic_admin",
-        "ask_other_condition",
-        "ask_recommendation",
-        "describe_symptoms",
-        "no_words",
-        "out_of_scope",
-        "speak_other_language",
-    }
-)
+REFUSED_KINDS: tuple[Kind, ...] = ("desk", "other_language", "outside", "refusal", "told")
 CAUSES = ("no_model", "nothing_said", "other", "send", "store", "timeout")
 
 
 def prepare() -> None:
     """Show every counter with fixed labels at 0 before the first event, so that a rise from nothing is seen."""
-    for intent in REFUSED_INTENTS:
+    for intent in the_library().intents_of(*REFUSED_KINDS):
         REFUSALS.labels(intent)
     for cause in CAUSES:
         APOLOGIES.labels(cause)

@@ -8,9 +8,10 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 from assistant.desk import Desk
-from assistant.nlu.decision import BOOKING_INTENT
 from assistant.nlu.featurizer import UNANSWERED_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, SIGN_KEY
+from clinic.articles import Library, the_library
+from clinic.intents import BOOK_APPOINTMENT
 from clinic.matters import Matter
 from clinic.profile import the_clinic
 
@@ -23,9 +24,14 @@ _SOMETHING_ELSE = {"title": "Something else", "payload": "/ask_help"}
 class ClinicResponses(TemplatedNaturalLanguageGenerator):
     """Rasa's templated responses, completed from `clinic.yml` and from what was understood."""
 
-    def __init__(self, endpoint_config: EndpointConfig | None = None, domain: Domain | None = None) -> None:
+    def __init__(
+        self,
+        endpoint_config: EndpointConfig | None = None,
+        domain: Domain | None = None,
+        library: Library | None = None,
+    ) -> None:
         super().__init__(domain.responses if domain else {})
-        self._reviewer = the_clinic().article.reviewer
+        self._library = library or the_library()
         self._placeholders = the_clinic().placeholders()
 
     @property
@@ -44,8 +50,10 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         understood = tracker.latest_message.parse_data if tracker.latest_message else {}
         is_to_the_desk = utter_action == "utter_ask_clinic_admin"
         matter = self._desk.matter(understood.get("text") or "", is_to_the_desk) if is_to_the_desk else None
+        article = self._library.articles.get(tracker.get_slot("article") or "") or self._library.article
         values = {
             **self._placeholders,
+            **article.placeholders(),
             **self._desk.values(matter),
             "other_condition": _other_condition(understood.get("entities", [])),
             **kwargs,
@@ -55,9 +63,10 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         response = await super().generate(utter_action, tracker, output_channel, **values)
         if response is None:
             return None
-        section = response.get("metadata", {}).get("section")
-        if section:
-            response["source"] = {"section": section, "reviewer": self._reviewer}
+        metadata = response.get("metadata", {})
+        if "section" in metadata:
+            reviewer = self._library.articles[metadata["article"]].reviewer
+            response["source"] = {"section": metadata["section"], "reviewer": reviewer}
         if understood.get(UNANSWERED_KEY) and utter_action == f"utter_{understood['intent']['name']}":
             response["text"] += f"\n{self.responses['utter_ask_the_rest'][0]['text']}"
         if utter_action == "utter_did_you_mean":
@@ -65,9 +74,24 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         if tracker.active_loop_name and "buttons" in response:
             # Who is asking for a visit need not be asked whether they want one.
             response["buttons"] = [
-                button for button in response["buttons"] if button["payload"] != f"/{BOOKING_INTENT}"
+                button for button in response["buttons"] if button["payload"] != f"/{BOOK_APPOINTMENT}"
             ]
         return response
+
+    def _random_response_for(
+        self, utter_action: str, output_channel: str, filled_slots: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Return the variation whose conditions all hold: of several the one with the most, of those the first.
+
+        Rasa takes one of them by chance, and none of those without a channel where one with it holds.
+        """
+        holding = [
+            variation
+            for variation in self.responses.get(utter_action, [])
+            if variation.get("channel", output_channel) == output_channel
+            and all(filled_slots.get(needed["name"]) == needed["value"] for needed in variation.get("condition", []))
+        ]
+        return max(holding, key=lambda variation: len(variation.get("condition", [])), default=None)
 
     def _fitting(
         self,

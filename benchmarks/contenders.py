@@ -34,7 +34,6 @@ from tests.support.servers import Server
 
 prepare()
 
-from assistant.nlu.decision import ARTICLE_INTENTS  # noqa: E402
 from assistant.nlu.importer import contrastive_examples  # noqa: E402
 
 DEFAULT_PROJECT = ROOT / "benchmarks" / "default"
@@ -42,6 +41,7 @@ _DEFAULT_PYTHON = DEFAULT_PROJECT / ".venv" / "bin" / "python"
 # The default comes first wherever both are listed; `make benchmark` sets it up.
 NAMES = (DEFAULT, OURS) if (DEFAULT_PROJECT / ".venv" / ".synced").is_file() else (OURS,)
 EXAMPLES = 15
+ANSWERED = the_library().intents_of("answer")
 WORK = ROOT / "var" / "benchmarks"
 _QUIET = {"RASA_TELEMETRY_ENABLED": "false", "SQLALCHEMY_SILENCE_UBER_WARNING": "1", "LOG_LEVEL": "ERROR"}
 
@@ -62,7 +62,7 @@ def sample() -> dict[str, list[str]]:
 @cache
 def questions() -> list[str]:
     """Return questions of the sample that the article answers, which both understand, in a fixed random order."""
-    asked = [text for intent, texts in sample().items() if intent in ARTICLE_INTENTS for text in texts]
+    asked = [text for intent, texts in sample().items() if intent in ANSWERED for text in texts]
     random.Random(1).shuffle(asked)
     return asked
 

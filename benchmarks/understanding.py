@@ -9,15 +9,15 @@ them. Questions come from `tests/nlu/` and, where they are there, from `../share
 import json
 from pathlib import Path
 
-from assistant.nlu.decision import ARTICLE_INTENTS
 from assistant.startup import MODEL
 from benchmarks.contenders import EXAMPLES, NAMES, OURS, serving, trained
 from benchmarks.report import Row, tell
-from clinic.articles import Library
+from clinic.articles import Library, the_library
 from clinic.profile import ROOT
 
 FOREIGN = ROOT.parent / "shared" / "foreign"
 REFUSED = frozenset({"ask_beyond_article", "ask_clinic_admin", "ask_other_condition", "out_of_scope"})
+ANSWERED = the_library().intents_of("answer")
 
 
 def main() -> None:
@@ -35,13 +35,13 @@ def measured(name: str, model: Path) -> Row:
             path.stem: [contender.intent(text) for text in json.loads(path.read_text(encoding="utf-8"))]
             for path in sorted(FOREIGN.glob("*.json"))
         }
-    article = [(wanted, got) for wanted, got in pairs if wanted in ARTICLE_INTENTS]
+    article = [(wanted, got) for wanted, got in pairs if wanted in ANSWERED]
     return {
         "article_right": share([wanted == got for wanted, got in article]),
-        "article_wrong_topic": share([wanted != got and got in ARTICLE_INTENTS for wanted, got in article]),
+        "article_wrong_topic": share([wanted != got and got in ANSWERED for wanted, got in article]),
         "red_flags_seen": share([got == wanted for wanted, got in pairs if wanted == "report_red_flag"]),
-        "refused_but_answered": share([got in ARTICLE_INTENTS for wanted, got in pairs if wanted in REFUSED]),
-        **{f"{name}_answered": share([one in ARTICLE_INTENTS for one in got]) for name, got in foreign.items()},
+        "refused_but_answered": share([got in ANSWERED for wanted, got in pairs if wanted in REFUSED]),
+        **{f"{name}_answered": share([one in ANSWERED for one in got]) for name, got in foreign.items()},
     }
 
 

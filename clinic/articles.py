@@ -1,10 +1,10 @@
 """The articles of `data/`, what is said to each intent, and the word lists around them, read without Rasa."""
 
-import copy
+import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -19,7 +19,24 @@ _LOOKUPS = "lookups"
 _LISTS = ("conditions", "drugs", "drug_shapes", "topics", "topic_shapes")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+# What the library alone reads of a response's metadata: a message need not carry it.
+_UNSAID = frozenset({"asked_as", "compares", "facts", "joins"})
+
 Response = dict[str, Any]
+Kind = Literal[
+    "answer",  # from an article
+    "told",  # somebody tells of their own case and asks nothing
+    "refusal",  # about health, and no article answers it
+    "desk",  # about the clinic, for its front desk to answer
+    "outside",  # about anything else, or about nothing
+    "other_language",
+    "safety",
+    "form",  # said in the booking form, or an answer to what an assistant asks
+    "small_talk",
+    "conversation",  # about the conversation itself
+    "unsure",
+    "fault",
+]
 
 
 class ArticleError(Exception):
@@ -35,6 +52,7 @@ class Article(BaseModel, extra="forbid"):
         about_condition: regular expressions for a word that tells of the condition.
         about_body_part: regular expressions for a word that tells of the part of the body.
         body_parts: its parts of the body, each with its spellings.
+        default: whether it is meant where no condition is named.
     """
 
     name: str
@@ -47,10 +65,20 @@ class Article(BaseModel, extra="forbid"):
     about_condition: list[str]
     about_body_part: list[str]
     body_parts: dict[str, list[str]]
+    default: bool = False
+
+    def placeholders(self) -> dict[str, str]:
+        """Return the values that responses may name in braces."""
+        return {"condition": self.condition, "body_part": self.body_part, "article_reviewer": self.reviewer}
 
 
 class Library:
     """All that stands under `data/` and is not for Rasa alone.
+
+    The metadata of a response tell its `kind`, the `section` of the article that it rests on, the `facts` that its
+    words hold (a "…" stands for words between), and its `topic`, by which a button names it. `asked_as` lists single
+    words that ask for it; `joins` says that it may be answered beside another question of the same message, `compares`
+    that it tells the condition from others.
 
     Attributes:
         articles: the articles by the names of their folders.
@@ -75,6 +103,9 @@ class Library:
         self._lists: dict[str, list[str]] = {name: [] for name in _LISTS}
         for path in _files(paths):
             self._take(path)
+        # What is said where nothing is known stands first, whatever its article's folder is called.
+        for variations in self.responses.values():
+            variations.sort(key=lambda variation: "condition" in variation)
         self._settle_words()
 
     def _take(self, path: Path) -> None:
@@ -98,10 +129,12 @@ class Library:
         ]
         self.intents += [intent for intent in content.get("intents", []) if intent not in self.intents]
         for name, variations in content.get("responses", {}).items():
+            known = self.responses.setdefault(name, [])
             for variation in variations:
                 metadata = {**variation.get("metadata", {}), **({"article": article} if article else {})}
-                said = {**variation, "metadata": metadata} if metadata else variation
-                self.responses.setdefault(name, []).append(said)
+                # A short answer is of its topic's kind, and has its topic.
+                known.append({**variation, "metadata": {**_inherited(known), **metadata}})
+                _check(path, name, known)
 
     def _settle_words(self) -> None:
         """Add the articles' own parts of the body, which are no other ones any more."""
@@ -144,12 +177,64 @@ class Library:
     def topic_shapes(self) -> list[str]:
         return self._lists["topic_shapes"]
 
+    @cached_property
+    def article(self) -> Article:
+        """The article that is meant where no condition is named."""
+        meant = [article for article in self.articles.values() if article.default]
+        if len(meant) != 1:
+            raise ArticleError(f"One article.yml must say `default: true`, and {len(meant)} do.")
+        return meant[0]
+
+    def kind(self, intent: str) -> Kind | None:
+        """Return the kind of an intent's response, or None where it has none of its own."""
+        kind: Kind | None = self._metadata(intent).get("kind")
+        return kind
+
+    def intents_of(self, *kinds: Kind) -> frozenset[str]:
+        """Return the intents whose responses are of one of these kinds."""
+        return frozenset(intent for intent in self.intents if self.kind(intent) in kinds)
+
+    def marked(self, mark: Literal["joins", "compares"]) -> frozenset[str]:
+        """Return the intents whose responses' metadata have a mark."""
+        return frozenset(intent for intent in self.intents if self._metadata(intent).get(mark))
+
+    @cached_property
+    def bare_questions(self) -> list[str]:
+        """The single words that ask for an answer, longest first."""
+        words = {word for intent in self.intents for word in self._metadata(intent).get("asked_as", [])}
+        return sorted(words, key=lambda word: (-len(word), word))
+
+    @cached_property
+    def about_condition(self) -> re.Pattern[str]:
+        """The pattern of a word that tells of an article's condition."""
+        return _pattern(rf"\b(?:{word})" for article in self.articles.values() for word in article.about_condition)
+
+    @cached_property
+    def about_body_part(self) -> re.Pattern[str]:
+        """The pattern of a word that tells of the part of the body that an article is about."""
+        return _pattern(word for article in self.articles.values() for word in article.about_body_part)
+
+    def named_in(self, text: str) -> Article | None:
+        """Return the one article whose condition, or else whose part of the body, a text names."""
+        for words in ("about_condition", "about_body_part"):
+            named = [article for article in self.articles.values() if _pattern(getattr(article, words)).search(text)]
+            if named:
+                return named[0] if len(named) == 1 else None
+        return None
+
     def domain(self, path: Path = DOMAIN_FILE) -> dict[str, Any]:
         """Return the content of a domain file with the intents and responses of the library added to its own."""
         content = _read(path)
         content["intents"] = [*content.get("intents", []), *self.intents]
-        content["responses"] = {**content.get("responses", {}), **copy.deepcopy(self.responses)}
+        content["responses"] = {
+            **content.get("responses", {}),
+            **{name: [_said(variation) for variation in variations] for name, variations in self.responses.items()},
+        }
         return content
+
+    def _metadata(self, intent: str) -> dict[str, Any]:
+        variations = self.responses.get(f"utter_{intent}")
+        return variations[0]["metadata"] if variations else {}
 
 
 @lru_cache
@@ -176,6 +261,36 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ArticleError(f"{path} must hold names and values.")
     return content
+
+
+def _check(path: Path, name: str, variations: list[Response]) -> None:
+    """Check the last variation of a response.
+
+    Raises:
+        ArticleError: it has no kind, or a second one has no condition.
+    """
+    if variations[-1]["metadata"].get("kind") not in get_args(Kind):
+        raise ArticleError(f"{path}: {name} needs a `kind` in its metadata: {', '.join(get_args(Kind))}.")
+    if sum("condition" not in variation for variation in variations) > 1:
+        raise ArticleError(f"{path}: {name} is said elsewhere too; a second text needs a `condition`.")
+
+
+def _inherited(variations: list[Response]) -> dict[str, Any]:
+    return (
+        {name: value for name, value in variations[0]["metadata"].items() if name in {"kind", "topic"}}
+        if variations
+        else {}
+    )
+
+
+def _said(variation: Response) -> Response:
+    """Return a variation as a domain holds it."""
+    metadata = {name: value for name, value in variation["metadata"].items() if name not in _UNSAID}
+    return {**variation, "metadata": metadata}
+
+
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(words), re.IGNORECASE)
 
 
 def _article(path: Path, content: dict[str, Any]) -> Article:

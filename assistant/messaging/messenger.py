@@ -12,11 +12,11 @@ from typing import Any
 from sanic import Blueprint, Request, response
 from sanic.response import HTTPResponse
 
-from assistant.gate import GREET_INTENT
 from assistant.messaging.api import Api, Refused, TryAgain
 from assistant.messaging.base import Forged, MessagingChannel
 from assistant.messaging.incoming import Incoming
 from assistant.messaging.rendering import Capabilities, Outgoing
+from clinic.intents import GREET
 from service.sealing import conversation_id
 
 _GET_STARTED = "get started"
@@ -103,7 +103,7 @@ class MessengerChannel(MessagingChannel):
             id=id_ if len(id_) <= _LONGEST_ID else hashlib.sha256(id_.encode()).hexdigest(),
             conversation=conversation_id(self.name(), person),
             text=_text(said) if "message" in event else _title(said),
-            intent=GREET_INTENT if "postback" in event and _title(said) is None else None,
+            intent=GREET if "postback" in event and _title(said) is None else None,
             sent_at=int(event.get("timestamp", 0)) / 1000,
             sequence=place,
             details={"person": person},

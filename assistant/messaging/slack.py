@@ -10,11 +10,11 @@ from sanic import Request, response
 from sanic.response import HTTPResponse
 from slack_sdk.signature import SignatureVerifier
 
-from assistant.gate import GREET_INTENT, HELP_INTENT
 from assistant.messaging.api import Api, Refused, TryAgain
 from assistant.messaging.base import Forged, MessagingChannel
 from assistant.messaging.incoming import Incoming
 from assistant.messaging.rendering import Capabilities, Outgoing, format_text
+from clinic.intents import ASK_HELP, GREET
 from clinic.profile import the_clinic
 from service.sealing import conversation_id
 
@@ -133,7 +133,7 @@ class SlackChannel(MessagingChannel):
         words = plain(text)
         is_bare = not (words or event.get("files") or event.get("attachments") or _EMOJI.search(text))
         # The same message comes as a mention and as one of the channel's: what names it is its place and time.
-        intent = GREET_INTENT if is_bare else None
+        intent = GREET if is_bare else None
         return self._incoming(f"{channel}.{stamp}", person, words or None, float(stamp), details, intent)
 
     def _press(self, payload: dict[str, Any]) -> Incoming | None:
@@ -159,7 +159,7 @@ class SlackChannel(MessagingChannel):
         if "command" not in form:
             return None
         words = plain(form.get("text", "")) or None
-        intent = None if words else HELP_INTENT
+        intent = None if words else ASK_HELP
         person = f"{form['team_id']}.{form['channel_id']}.{form['user_id']}"
         details = {"response": form["response_url"]}
         return self._incoming(form["trigger_id"], person, words, 0.0, details, intent)

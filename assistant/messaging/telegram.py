@@ -9,16 +9,16 @@ from typing import Any
 
 from sanic import Request
 
-from assistant.gate import GREET_INTENT, HELP_INTENT
 from assistant.messaging.base import Forged, MessagingChannel
 from assistant.messaging.incoming import Incoming
 from assistant.messaging.rendering import Capabilities, Outgoing, format_text
 from assistant.messaging.telegram_api import ADDRESS, SECRET, TOKEN, TelegramApi
+from clinic.intents import ASK_HELP, GREET
 from clinic.profile import the_clinic
 from service.sealing import conversation_id
 
 _COMMAND = re.compile(r"/(start|help)(?:@\w+)?(?:\s.*)?", re.DOTALL)
-_MEANINGS = {"start": GREET_INTENT, "help": HELP_INTENT}
+_MEANINGS = {"start": GREET, "help": ASK_HELP}
 # What people send that is no text; a message with none of these and no text is a notice of Telegram's own.
 _WORDLESS = frozenset(
     {

@@ -8,9 +8,13 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.nlu.constants import (
     ENTITIES,
+    ENTITY_ATTRIBUTE_END,
+    ENTITY_ATTRIBUTE_START,
+    ENTITY_ATTRIBUTE_TYPE,
+    ENTITY_ATTRIBUTE_VALUE,
+    EXTRACTOR,
     INTENT,
     INTENT_NAME_KEY,
     INTENT_RANKING_KEY,
@@ -22,57 +26,24 @@ from rasa.shared.nlu.training_data.message import Message
 from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
 from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY, UNANSWERED_KEY
 from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, RedFlags
+from clinic.articles import Library, the_library
+from clinic.intents import ASK_OTHER_CONDITION, BOOK_APPOINTMENT, SPEAK_OTHER_LANGUAGE, UNSURE
 
-ARTICLE_INTENTS = frozenset(
-    {
-        "ask_definition",
-        "ask_causes",
-        "ask_cause_overuse",
-        "ask_cause_kneecap_alignment",
-        "ask_cause_weak_muscles",
-        "ask_symptoms",
-        "ask_symptom_pain_to_touch",
-        "ask_symptom_pain_location",
-        "ask_symptom_crepitus",
-        "ask_diagnosis",
-        "ask_treatments",
-        "ask_treatment_physical_therapy",
-        "ask_treatment_orthotics",
-        "ask_treatment_rice",
-        "ask_treatment_medication",
-        "ask_treatment_surgery",
-        "ask_exercises",
-        "ask_activity_modification",
-        "ask_clinic",
-    }
-)
-BOOKING_INTENT = "book_appointment"
-OTHER_LANGUAGE_INTENT = "speak_other_language"
-OTHER_CONDITION_INTENT = "ask_other_condition"
+ARTICLE_ENTITY = "article"
 _MOST_QUESTIONS = 2
 # As many as Rasa's own classifiers tell. The tracker keeps them, so more would cost at each turn.
 _RANKED = 10
-_SECOND_QUESTION_INTENTS = ARTICLE_INTENTS | {"ask_beyond_article", "ask_clinic_admin", "ask_urgency", BOOKING_INTENT}
-_STORY_INTENTS = frozenset({"describe_symptoms", DEFAULT_NLU_FALLBACK_INTENT_NAME})
 _QUESTION = re.compile(
     r"^(and |so |but |also |ok |then )*(what|whats|how|hows|why|when|where|which|who|can|could|should|shall|do|does|did"
     r"|is|are|am|will|would|any|may|tell me|explain|wondering|not sure|(i )?(want|need|would like|d like) to know)\b"
     r"|^(and|also|plus) (the )?\w+$|\?$",
     re.IGNORECASE,
 )
-_COMPARING_INTENTS = frozenset({"ask_diagnosis", "ask_definition"})
 _COMPARED = re.compile(
     r"\b(or|vs|versus|apart|differen\w+|distinguish|rather than|instead of|and not|rule\w* out|mistaken|confused"
     r"|same)\b",
     re.IGNORECASE,
 )
-_OURS = re.compile(
-    r"\b(runn?er'?s? ?knee|knee ?caps?|(retro)?patell?a\w*|pfps?|pfj|patell?o-?femoral|anterior knee"
-    r"|front of (the|my) knee)\b",
-    re.IGNORECASE,
-)
-_KNEE = re.compile(r"knee|patell|pfp", re.IGNORECASE)
-
 Ranking = list[dict[str, Any]]
 
 
@@ -101,9 +72,14 @@ class Decision(GraphComponent):
             "emergency_story_threshold": 0.05,
         }
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], library: Library | None = None) -> None:
         self._config = config
         self._red_flags = RedFlags(RED_FLAGS_FILE)
+        self._library = library or the_library()
+        self._answered = self._library.intents_of("answer")
+        self._joining = self._answered | self._library.marked("joins") | {BOOK_APPOINTMENT}
+        self._telling = self._library.intents_of("told") | {UNSURE}
+        self._comparing = self._library.marked("compares")
 
     @classmethod
     def create(
@@ -128,35 +104,49 @@ class Decision(GraphComponent):
         urgent = self._emergency(message)
         if urgent:
             intent, questions = urgent, []
-        elif intent[INTENT_NAME_KEY] in _STORY_INTENTS and questions:
+        elif intent[INTENT_NAME_KEY] in self._telling and questions:
             ranking = questions[0][INTENT_RANKING_KEY]
             intent = questions[0][INTENT]
-        if intent[INTENT_NAME_KEY] in ARTICLE_INTENTS and self._is_about_another_condition(message, intent):
+        if intent[INTENT_NAME_KEY] in self._answered and self._is_about_another_condition(message, intent):
             intent = {
-                INTENT_NAME_KEY: OTHER_CONDITION_INTENT,
+                INTENT_NAME_KEY: ASK_OTHER_CONDITION,
                 PREDICTED_CONFIDENCE_KEY: intent[PREDICTED_CONFIDENCE_KEY],
             }
         elif len(questions) >= _MOST_QUESTIONS:
-            taken = sorted(questions[:_MOST_QUESTIONS], key=lambda question: _name(question) == BOOKING_INTENT)
+            taken = sorted(questions[:_MOST_QUESTIONS], key=lambda question: _name(question) == BOOK_APPOINTMENT)
             taken[-1][UNANSWERED_KEY] = len(questions) > _MOST_QUESTIONS
             message.set(QUESTIONS_KEY, taken, add_to_output=True)
-        if intent[INTENT_NAME_KEY] == DEFAULT_NLU_FALLBACK_INTENT_NAME and _is_in_other_letters(message.get(TEXT)):
-            intent = {**intent, INTENT_NAME_KEY: OTHER_LANGUAGE_INTENT}
+        if intent[INTENT_NAME_KEY] == UNSURE and _is_in_other_letters(message.get(TEXT)):
+            intent = {**intent, INTENT_NAME_KEY: SPEAK_OTHER_LANGUAGE}
+        self._add_article(message)
         message.set(INTENT, intent, add_to_output=True)
         message.set(INTENT_RANKING_KEY, ranking[:_RANKED], add_to_output=True)
+
+    def _add_article(self, message: Message) -> None:
+        """Add the article that a message names as an entity, where there are several to choose from."""
+        named = self._library.named_in(message.get(TEXT)) if len(self._library.articles) > 1 else None
+        if named:
+            entity = {
+                ENTITY_ATTRIBUTE_TYPE: ARTICLE_ENTITY,
+                ENTITY_ATTRIBUTE_VALUE: named.name,
+                ENTITY_ATTRIBUTE_START: 0,
+                ENTITY_ATTRIBUTE_END: len(message.get(TEXT)),
+                EXTRACTOR: Decision.__name__,
+            }
+            message.set(ENTITIES, [*(message.get(ENTITIES) or []), entity], add_to_output=True)
 
     def _intent(self, ranking: Ranking) -> dict[str, Any]:
         """Return the first intent of a ranking, or the fallback when it is not sure enough."""
         first, second = ranking[0], ranking[1]
         lead = first[PREDICTED_CONFIDENCE_KEY] - second[PREDICTED_CONFIDENCE_KEY]
         # Between two honest refusals no harm is done; an answer of the article must be the right one.
-        needs_lead = not ARTICLE_INTENTS.isdisjoint((first[INTENT_NAME_KEY], second[INTENT_NAME_KEY]))
+        needs_lead = not self._answered.isdisjoint((first[INTENT_NAME_KEY], second[INTENT_NAME_KEY]))
         if first[PREDICTED_CONFIDENCE_KEY] >= self._config["threshold"] and (
             lead >= self._config["margin"] or not needs_lead
         ):
             return first
         return {
-            INTENT_NAME_KEY: DEFAULT_NLU_FALLBACK_INTENT_NAME,
+            INTENT_NAME_KEY: UNSURE,
             PREDICTED_CONFIDENCE_KEY: first[PREDICTED_CONFIDENCE_KEY],
         }
 
@@ -167,7 +157,7 @@ class Decision(GraphComponent):
         for text, ranking in clauses:
             intent = ranking[0]
             name, confidence = intent[INTENT_NAME_KEY], intent[PREDICTED_CONFIDENCE_KEY]
-            is_sure = name in _SECOND_QUESTION_INTENTS and confidence >= self._config["clause_threshold"]
+            is_sure = name in self._joining and confidence >= self._config["clause_threshold"]
             if is_sure and _QUESTION.search(text):
                 questions.setdefault(name, {TEXT: text, INTENT: intent, INTENT_RANKING_KEY: ranking[:_RANKED]})
         return list(questions.values())
@@ -191,21 +181,21 @@ class Decision(GraphComponent):
         return None
 
     def _is_about_another_condition(self, message: Message, intent: dict[str, Any]) -> bool:
-        """Tell whether a condition is named, and neither compared with this one nor beside the knee's own name.
+        """Tell whether a condition is named, and neither compared with ours nor beside the name of ours.
 
-        Another part of the body counts as one where there is no word of the knee at all.
+        Another part of the body counts as one where there is no word of ours at all.
         """
         text = message.get(TEXT)
-        if intent[INTENT_NAME_KEY] in _COMPARING_INTENTS and _COMPARED.search(text):
+        if intent[INTENT_NAME_KEY] in self._comparing and _COMPARED.search(text):
             return False
         entities = message.get(ENTITIES) or []
         conditions = [entity["value"] for entity in entities if entity["entity"] == "condition"]
         if not conditions:
             is_elsewhere = any(entity["entity"] == "other_body_part" for entity in entities)
-            return is_elsewhere and not _KNEE.search(text)
+            return is_elsewhere and not self._library.about_body_part.search(text)
         for condition in conditions:
             text = text.replace(condition, " ")
-        return not _OURS.search(text)
+        return not self._library.about_condition.search(text)
 
 
 def _name(question: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from assistant.nlu.encoder import Encoder, digest
+from clinic.articles import the_library
 from clinic.profile import ROOT
 
 ENCODER_FOLDER = ROOT / "models" / "encoder"
@@ -35,11 +37,14 @@ _BOUNDARY = re.compile(
     rf"[.!;\n]+|(?<=\?)|\s+-+\s+|,?\s+(?:and|also|plus|then|but)\s+(?:also\s+|then\s+)?(?={_QUESTION_WORD}\b)",
     re.IGNORECASE,
 )
-_TOPIC = (
-    r"\b(?:causes?|symptoms?|signs|treatments?|exercises?|stretches|surgery|orthotics|insoles|medications?|diagnosis"
-    r"|physical therapy)\b"
-)
-_TOPICS = re.compile(rf"\W*(?:{_TOPIC}\W*(?:(?:and|or|also|plus|then)\b\W*)?){{2,}}", re.IGNORECASE)
+
+
+@lru_cache
+def _bare_questions() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return the pattern of a word that asks by itself, and that of a text of several and nothing else."""
+    word = rf"\b(?:{'|'.join(map(re.escape, the_library().bare_questions))})\b"
+    several = rf"\W*(?:{word}\W*(?:(?:and|or|also|plus|then)\b\W*)?){{2,}}"
+    return re.compile(word, re.IGNORECASE), re.compile(several, re.IGNORECASE)
 
 
 def split(text: str) -> tuple[list[str], list[str]]:
@@ -49,8 +54,9 @@ def split(text: str) -> tuple[list[str], list[str]]:
         the pieces that the encoder reads, and those that are clauses: none when there is a single one. Of bare topics
         ("causes, symptoms") each is a question.
     """
-    if _TOPICS.fullmatch(text):
-        topics = [f"{topic}?" for topic in re.findall(_TOPIC, text, re.IGNORECASE)]
+    word, several = _bare_questions()
+    if several.fullmatch(text):
+        topics = [f"{topic}?" for topic in word.findall(text)]
         return [text], topics[:_MOST_CLAUSES]
     pieces = [piece for piece in (piece.strip(" ,") for piece in _BOUNDARY.split(text)) if piece]
     clauses = [piece for piece in pieces if len(piece.split()) >= _SHORTEST_CLAUSE]

@@ -17,6 +17,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from clinic.articles import Library
+from clinic.intents import ASK_OTHER_CONDITION, OUT_OF_SCOPE
 
 _CONDITIONS_PER_SHAPE = 5
 _NAMES_PER_SHAPE = 2
@@ -57,16 +58,16 @@ def contrastive_examples(library: Library) -> Iterator[tuple[str, str]]:
     for intent, shapes in library.shapes.items():
         for shape in shapes:
             for condition in itertools.islice(conditions, _CONDITIONS_PER_SHAPE):
-                yield "ask_other_condition", shape.format(x=condition)
+                yield ASK_OTHER_CONDITION, shape.format(x=condition)
             for name in itertools.islice(names, _NAMES_PER_SHAPE):
                 yield intent, shape.format(x=name)
     for intent, listed, shapes, count in (
-        ("ask_other_condition", library.drugs, library.drug_shapes, _SHAPES_PER_DRUG),
-        ("out_of_scope", library.topics, library.topic_shapes, _SHAPES_PER_TOPIC),
+        (ASK_OTHER_CONDITION, library.drugs, library.drug_shapes, _SHAPES_PER_DRUG),
+        (OUT_OF_SCOPE, library.topics, library.topic_shapes, _SHAPES_PER_TOPIC),
     ):
         endless_shapes = itertools.cycle(shapes)
         for name in listed:
             for shape in itertools.islice(endless_shapes, count):
                 yield intent, shape.format(x=name)
     for name in [*library.conditions, *library.drugs]:
-        yield "ask_other_condition", name
+        yield ASK_OTHER_CONDITION, name

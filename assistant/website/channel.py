@@ -14,13 +14,14 @@ from sanic import Blueprint, Request, Sanic, response
 from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
-from assistant.gate import GREET_INTENT, Gate, stated
+from assistant.gate import Gate, stated
 from assistant.web.health import health_of_server
 from assistant.website.files import Files
 from assistant.website.origins import METHODS, Origins
 from assistant.website.output import WebsiteOutput
 from assistant.website.sessions import Reply, Sessions
 from assistant.website.talk import Talk
+from clinic.intents import GREET
 from clinic.profile import the_clinic
 from service.database import Database, database_url
 from service.limits import ConcurrencyLimit, Rate, TooLarge, TooMany, body_of
@@ -284,7 +285,7 @@ class WebsiteChannel(InputChannel):
     async def _answer(self, app: Sanic, session: str, message: str, text: str | None) -> Reply:
         output = WebsiteOutput(self.name(), message)
         conversation = self._conversation(session)
-        meaning = stated(GREET_INTENT) if text is None else None
+        meaning = stated(GREET) if text is None else None
         await Gate.of(app)(
             UserMessage(text, output, conversation, parse_data=meaning, input_channel=self.name(), message_id=message)
         )

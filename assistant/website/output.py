@@ -8,6 +8,8 @@ from assistant.message import source_of
 from assistant.website.sessions import Reply
 
 _BOOKED = "utter_booking_sent"
+# What a visitor may call helpful or not.
+RATED_KINDS = frozenset({"answer", "desk", "refusal", "told"})
 
 
 class WebsiteOutput(OutputChannel):
@@ -28,7 +30,8 @@ class WebsiteOutput(OutputChannel):
         return self._channel
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
-        action = str(message.get("utter_action") or "")
+        action = message.get("utter_action")
+        is_rated = (message.get("metadata") or {}).get("kind") in RATED_KINDS
         buttons = message.get("buttons") or message.get("quick_replies") or []
         self.said.append(
             {
@@ -37,11 +40,7 @@ class WebsiteOutput(OutputChannel):
                 "source": source_of(message),
                 "buttons": [{"title": button["title"], "payload": button["payload"]} for button in buttons],
                 "card": message.get("card") or [],
-                "response": action if message.get("source") or _is_answer(action) else None,
+                "response": action if is_rated else None,
                 "event": "booked" if action == _BOOKED else None,
             }
         )
-
-
-def _is_answer(action: str) -> bool:
-    return action.startswith(("utter_ask_beyond", "utter_ask_clinic", "utter_ask_other", "utter_ask_recommendation"))

@@ -13,8 +13,9 @@ from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant import choices
-from assistant.gate import HELP_INTENT, LONGEST_MESSAGE, NO_WORDS_INTENT, Gate, clean, latest_answer, stated
+from assistant.gate import LONGEST_MESSAGE, Gate, clean, latest_answer, stated
 from assistant.rasa.lock_store import ProcessLocks
+from clinic.intents import ASK_HELP, NO_WORDS
 from clinic.profile import the_clinic
 from service.database import StoreUnavailable
 
@@ -196,7 +197,7 @@ async def test_any_other_id_is_refused(sender: str) -> None:
 async def test_a_message_without_words_is_an_intent_of_its_own(text: str | None) -> None:
     agent = FakeAgent()
     await said(text, agent)
-    assert (agent.intents, agent.parsed) == ([NO_WORDS_INTENT], [])
+    assert (agent.intents, agent.parsed) == ([NO_WORDS], [])
 
 
 async def test_two_questions_are_two_turns_in_their_order() -> None:
@@ -258,7 +259,7 @@ async def test_a_button_of_the_latest_offer_is_pressed() -> None:
 
 async def test_a_button_of_an_earlier_offer_is_not() -> None:
     agent = FakeAgent(asked("hi"), offer("/deny"), asked("more"), offer("/affirm"))
-    assert await said("/deny", agent) == [HELP_INTENT]
+    assert await said("/deny", agent) == [ASK_HELP]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,7 @@ async def test_a_button_of_an_earlier_offer_is_not() -> None:
 )
 async def test_a_typed_command_asks_for_help(text: str) -> None:
     agent = FakeAgent(asked("hi"), offer("/deny"))
-    assert await said(text, agent) == [HELP_INTENT]
+    assert await said(text, agent) == [ASK_HELP]
     assert [message.text for message in agent.handled] == [""]
 
 

@@ -11,7 +11,6 @@ from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant.message import as_text
-from assistant.nlu.decision import ARTICLE_INTENTS
 from assistant.nlu.red_flags import RED_FLAGS_FILE, SIGN_KEY
 from assistant.responses import ClinicResponses
 from clinic.articles import the_library
@@ -38,195 +37,18 @@ FILLED_BY_CODE = {
     "change",
 }
 
-DOMAIN: dict[str, Any] = the_library().domain()
+LIBRARY = the_library()
+DOMAIN: dict[str, Any] = LIBRARY.domain()
 RESPONSES: dict[str, dict[str, Any]] = {name: words[0] for name, words in DOMAIN["responses"].items()}
 
-# answer -> (the article's section it rests on, the facts it tells: each a pattern)
-FACTS: dict[str, tuple[str, list[str]]] = {
-    "ask_definition": (
-        "What Is Runner’s Knee?",
-        [
-            r"pain .*under the kneecap \(the patella\)",
-            r"many possible causes",
-            r"around or behind the kneecap",
-            r"\brun\b.*\bsquat\b.*\bsit for a long time",
-            r"exercise .*very hard",
-            r"patellofemoral joint",
-        ],
-    ),
-    "ask_causes": (
-        "What Causes Runner’s Knee?",
-        [
-            r"most often .*exercising too much",
-            r"pressure on the knee joint",
-            r"walking, running,? squatting and jumping",
-            r"overwork a knee",
-            r"running or knee bending",
-            r"kneecap sitting too high",
-            r"weak thigh muscles",
-            r"tight hamstrings",
-            r"tight achilles tendons",
-            r"feet that lack support",
-        ],
-    ),
-    "ask_cause_overuse": (
-        "What Causes Runner’s Knee?",
-        [
-            r"most common cause",
-            r"addictive",
-            r"results",
-            r"faster or more often",
-            r"breaks tissue down",
-            r"muscles need rest to recover",
-            r"without that recovery",
-        ],
-    ),
-    "ask_cause_kneecap_alignment": (
-        "Poor Alignment of Your Kneecap",
-        [
-            r"floating bone",
-            r"groove of the thighbone \(femur\)",
-            r"bend and straighten",
-            r"glide up and down",
-            r"glides the wrong way",
-            r"friction",
-            r"inflammation and pain",
-        ],
-    ),
-    "ask_cause_weak_muscles": (
-        "Weak Leg Muscles",
-        [
-            r"quadriceps",
-            r"hip flexors",
-            r"hold the kneecap in place",
-            r"up, down, left and right",
-            r"scrape the cartilage",
-            r"irritation and pain",
-        ],
-    ),
-    "ask_symptoms": (
-        "Runner’s Knee Symptoms",
-        [
-            r"\bwalk up or down stairs or hills",
-            r"\bexercise\b",
-            r"\bsquat\b",
-            r"sit with the knee bent for a long time",
-            r"most common .*under the kneecap",
-            r"clicking or grinding",
-            r"dull ache that lasts for hours",
-            r"less often.*touched",
-        ],
-    ),
-    "ask_symptom_pain_to_touch": (
-        "Kneecap Is Painful To the Touch",
-        [r"when the kneecap is touched", r"less common", r"injury of the bones", r"outside of the kneecap"],
-    ),
-    "ask_symptom_pain_location": (
-        "Burning Pain Under the Kneecap",
-        [r"most common", r"sharp or burning pain under the kneecap", r"side .*top", r"another knee problem"],
-    ),
-    "ask_symptom_crepitus": (
-        "Knee Crepitus",
-        [r"clicking, grinding or crunching", r"crepitus", r"certain movements", r"resting for a long while"],
-    ),
-    "ask_diagnosis": (
-        "Runner’s Knee Symptoms",
-        [r"signs are quite specific", r"rule out other knee problems", r"bursitis", r"doctor or therapist", r"\bmri\b"],
-    ),
-    "ask_treatments": (
-        "Runner’s Knee Treatment",
-        [
-            r"most common treatments",
-            r"physical therapy",
-            r"orthotics",
-            r"rest .*ice, compression and elevation",
-            r"anti-inflammatory medication",
-            r"severe cases .*surgery",
-            r"exercises and a change of activity",
-        ],
-    ),
-    "ask_treatment_physical_therapy": (
-        "Runner’s Knee Physical Therapy — Will PT Help?",
-        [
-            r"right physical therapy .*easily resolved",
-            r"reduce swelling and pain",
-            r"more blood",
-            r"speed up healing",
-            r"doctor of physical therapy shows",
-            r"strengthen other parts of the leg .*support the knee",
-            r"stretches may help",
-            r"avoid surgery for now",
-        ],
-    ),
-    "ask_treatment_orthotics": (
-        "Runner’s Knee Treatment",
-        [
-            r"biomechanics",
-            r"may add to the symptoms",
-            r"fit properly may ease",
-            r"therapist can examine your feet",
-            r"the way you run",
-        ],
-    ),
-    "ask_treatment_rice": (
-        "Runner’s Knee Treatment",
-        [r"rest, ice, compression and elevation", r"r\.i\.c\.e\.", r"first symptoms", r"early pain or swelling"],
-    ),
-    "ask_treatment_medication": (
-        "Anti-Inflammatory Medications",
-        [
-            r"doctor or physical therapist might recommend",
-            r"anti-inflammatories taken by mouth .*over the counter",
-            r"prescribed corticosteroid injection",
-        ],
-    ),
-    "ask_treatment_surgery": (
-        "Surgery for Runner’s Knee",
-        [
-            r"generally for severe cases only",
-            r"other options have been used up",
-            r"before deciding .*talk it over with your doctor of physical therapy",
-            r"weigh all your options",
-        ],
-    ),
-    "ask_exercises": (
-        "Best Runner’s Knee Exercises",
-        [
-            r"weak legs can strain the knee",
-            r"doctor or therapist might suggest",
-            r"muscles around it",
-            r"hamstring stretches, leg lifts and clam exercises",
-            r"bending, jumping or running",
-            r"rest may be the best thing",
-            r"professional check you before you start any stretch or exercise",
-            r"does not get worse",
-            r"the article does not say how to do them, how often, or which to avoid",
-        ],
-    ),
-    "ask_activity_modification": (
-        "Modifying Activities and Exercises for Runner’s Knee",
-        [
-            r"one of the best things",
-            r"alter it",
-            r"a little differently",
-            r"less strenuous",
-            r"swimming",
-            r"indoors on a treadmill instead of on flat ground",
-        ],
-    ),
-    "ask_clinic": (
-        "How In Motion O.C. Can Help With Runner’s Knee",
-        [
-            r"experience of exercise injuries",
-            r"dozens of people get past knee pain",
-            r"exact cause",
-            r"plan for healing",
-            r"specific exercises and changes",
-            r"#1 ranked physical therapist in the country on yelp",
-            r"call \{clinic_phone\}",
-        ],
-    ),
-}
+ANSWERED = sorted(LIBRARY.intents_of("answer"))
+# Each text that tells facts of an article, with its metadata; a topic's short answers are among them.
+TOLD = [
+    (f"{name} {number}", variation)
+    for name, variations in LIBRARY.responses.items()
+    for number, variation in enumerate(variations, start=1)
+    if variation["metadata"]["kind"] in ("answer", "told")
+]
 
 
 @pytest.fixture(scope="module")
@@ -262,21 +84,31 @@ def longest_run(one: list[str], other: list[str]) -> list[str]:
     return best
 
 
-def test_the_table_holds_every_answer() -> None:
-    assert set(FACTS) == ARTICLE_INTENTS
+def tells(text: str, fact: str) -> bool:
+    """Tell whether a text holds a fact's words, with others between them where it has a "…"."""
+    return bool(re.search(".*".join(re.escape(part.strip()) for part in fact.lower().split("…")), text.lower()))
 
 
-@pytest.mark.parametrize("intent", sorted(FACTS))
-def test_an_answer_tells_its_facts(intent: str) -> None:
-    _, facts = FACTS[intent]
-    assert [fact for fact in facts if not re.search(fact, answer(intent)["text"].lower())] == []
+@pytest.mark.parametrize(("name", "variation"), TOLD, ids=lambda value: value if isinstance(value, str) else "")
+def test_an_answer_tells_its_facts(name: str, variation: dict[str, Any]) -> None:
+    facts = variation["metadata"].get("facts")
+    assert facts, "an answer needs `facts` in its metadata: the words that nobody may take out"
+    assert [fact for fact in facts if not tells(variation["text"], fact)] == []
 
 
-@pytest.mark.parametrize("intent", sorted(FACTS))
-def test_an_answer_names_its_section(intent: str) -> None:
-    section, _ = FACTS[intent]
-    assert answer(intent)["metadata"]["section"] == section
+@pytest.mark.parametrize(("name", "variation"), TOLD, ids=lambda value: value if isinstance(value, str) else "")
+def test_an_answer_names_its_section(name: str, variation: dict[str, Any]) -> None:
+    assert {"section", "article"} <= set(variation["metadata"])
+
+
+@pytest.mark.parametrize("intent", ANSWERED)
+def test_an_answer_has_a_name_for_its_button(intent: str) -> None:
     assert answer(intent)["metadata"]["topic"]
+
+
+def test_every_response_has_a_kind_and_every_intent_of_the_contract_its_own() -> None:
+    assert len(ANSWERED) == 19
+    assert all(variation["metadata"]["kind"] for variations in LIBRARY.responses.values() for variation in variations)
 
 
 def test_sections_are_headings_of_the_article() -> None:
@@ -289,17 +121,17 @@ def test_sections_are_headings_of_the_article() -> None:
     assert named - headings == set()
 
 
-@pytest.mark.parametrize("intent", sorted(FACTS))
+@pytest.mark.parametrize("intent", ANSWERED)
 async def test_an_answer_is_short_and_shows_its_source(responses: ClinicResponses, intent: str) -> None:
     text = as_text(await shown(responses, f"utter_{intent}"))
-    section, _ = FACTS[intent]
-    assert text.endswith(f"\nSource: “{section}”, reviewed by {the_clinic().article.reviewer}.")
+    section = answer(intent)["metadata"]["section"]
+    assert text.endswith(f"\nSource: “{section}”, reviewed by {LIBRARY.article.reviewer}.")
     assert len(text) <= LONGEST_ANSWER
     assert "\n\n" not in text
     assert "{" not in text
 
 
-@pytest.mark.parametrize("intent", sorted(FACTS))
+@pytest.mark.parametrize("intent", ANSWERED)
 def test_an_answer_leads_on_with_two_or_three_buttons(intent: str) -> None:
     payloads = [button["payload"] for button in answer(intent)["buttons"]]
     assert 2 <= len(payloads) <= 3
@@ -307,7 +139,7 @@ def test_an_answer_leads_on_with_two_or_three_buttons(intent: str) -> None:
     assert f"/{intent}" not in payloads
 
 
-@pytest.mark.parametrize("intent", sorted(FACTS))
+@pytest.mark.parametrize("intent", ANSWERED)
 def test_an_answer_claims_no_number_dose_or_time(intent: str) -> None:
     text = re.sub(r"\{\w+\}|#1 ranked", "", answer(intent)["text"].lower())
     claim = r"\d|%|\b(mg|percent|minutes|days?|weeks?|months?|years?|daily|twice|guarantee\w*|cures?|always works)\b"
@@ -325,7 +157,7 @@ def test_no_sentence_is_copied_from_the_article(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(RESPONSES))
 def test_placeholders_can_be_filled(name: str) -> None:
     named = set(re.findall(r"\{(\w*)\}", RESPONSES[name]["text"]))
-    assert named <= {*the_clinic().placeholders(), *FILLED_BY_CODE}
+    assert named <= {*the_clinic().placeholders(), *LIBRARY.article.placeholders(), *FILLED_BY_CODE}
 
 
 def test_what_code_fills_is_asked_for() -> None:
@@ -335,15 +167,14 @@ def test_what_code_fills_is_asked_for() -> None:
 
 @pytest.mark.parametrize("name", sorted(RESPONSES))
 def test_words_are_one_message_and_buttons_lead_somewhere(name: str) -> None:
-    variations = DOMAIN["responses"][name]
-    assert len(variations) == 1
-    assert "\n\n" not in variations[0]["text"]
-    commands = [button["payload"] for button in variations[0].get("buttons", []) if button["payload"].startswith("/")]
-    assert {command.removeprefix("/") for command in commands} <= set(DOMAIN["intents"])
+    for variation in DOMAIN["responses"][name]:
+        assert "\n\n" not in variation["text"]
+        commands = [button["payload"] for button in variation.get("buttons", []) if button["payload"].startswith("/")]
+        assert {command.removeprefix("/") for command in commands} <= set(DOMAIN["intents"])
 
 
 def test_every_intent_is_answered_somewhere() -> None:
-    heard = {step.get("intent") for told in [*the_library().rules, *the_library().stories] for step in told["steps"]}
+    heard = {step.get("intent") for told in [*LIBRARY.rules, *LIBRARY.stories] for step in told["steps"]}
     # Rasa itself answers `restart`; the form alone hears the other two.
     unanswered = set(DOMAIN["intents"]) - heard
     assert unanswered <= {"restart", "inform", "change_answer"}
