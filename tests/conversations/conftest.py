@@ -193,9 +193,9 @@ def _fits(wanted: list[str], shown: list[str]) -> bool:
 
 def _filled(response: dict[str, Any]) -> str:
     """Return a pattern of a response's words; what `clinic.yml` does not fill may be anything."""
-    values = the_clinic().placeholders()
+    values = {**the_clinic().placeholders(), **the_library().article.placeholders()}
     section = response.get("metadata", {}).get("section")
-    source = f" Source: “{section}”, reviewed by {the_clinic().article.reviewer}." if section else ""
+    source = f" Source: “{section}”, reviewed by {the_library().article.reviewer}." if section else ""
     # A card stands after the first line.
     words = response["text"].strip().replace("\n", " {card}", 1)
     pieces = re.split(r"\{(\w+)\}", _one_line(words + source))
