@@ -267,10 +267,10 @@ def _check(path: Path, name: str, variations: list[Response]) -> None:
     """Check the last variation of a response.
 
     Raises:
-        ArticleError: it has no kind, or a second one has no condition.
+        ArticleError: its kind is none that is known, or a second one has no condition.
     """
-    if variations[-1]["metadata"].get("kind") not in get_args(Kind):
-        raise ArticleError(f"{path}: {name} needs a `kind` in its metadata: {', '.join(get_args(Kind))}.")
+    if variations[-1]["metadata"].get("kind", "form") not in get_args(Kind):
+        raise ArticleError(f"{path}: the `kind` of {name} must be one of {', '.join(get_args(Kind))}.")
     if sum("condition" not in variation for variation in variations) > 1:
         raise ArticleError(f"{path}: {name} is said elsewhere too; a second text needs a `condition`.")
 

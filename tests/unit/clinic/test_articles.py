@@ -110,7 +110,6 @@ def test_a_short_answer_inherits_its_topics_kind_and_a_message_carries_no_facts(
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("responses: {utter_x: [{text: Hello}]}", "`kind`"),
         ("responses: {utter_x: [{text: Hello, metadata: {kind: anwser}}]}", "`kind`"),
         ("responses: {utter_x: [{text: A, metadata: {kind: told}}, {text: B}]}", "`condition`"),
         ("- a list", "names and values"),
