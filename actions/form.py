@@ -146,7 +146,7 @@ class _Turn:
             CHANGED: None,
         }
         told = self._told()
-        known = {**self._from_the_request_before(), **self._named_earlier()}
+        known = {**self._from_the_request_before(), **self._named_earlier(), **self._message_about_a_visit()}
         told = {**{slot: value for slot, value in known.items() if not self._tracker.get_slot(slot)}, **told}
         self._acknowledge(told)
         return fresh | told
@@ -445,6 +445,14 @@ class _Turn:
             if name:
                 return {NAME: name}
         return {}
+
+    def _message_about_a_visit(self) -> dict[str, Any]:
+        """Return the note that somebody wants to leave about an appointment that the clinic has given them."""
+        said = [str(event.get("text") or "") for event in self._tracker.events if event.get("event") == "user"]
+        about = [
+            text[:LONGEST_MESSAGE] for text in said[-_EARLIER_MESSAGES:-1] if replies.concerns_an_appointment(text)
+        ]
+        return {NOTE: f"about an appointment they have: {about[-1]}"[:LONGEST_NOTE]} if about else {}
 
     def _from_the_request_before(self) -> dict[str, Any]:
         """Return who asked for the visit before, and how to reach them, where a request was sent already."""

@@ -159,6 +159,8 @@ class FollowUpBooking(Action):
 _CANCELS = re.compile(
     r"\b(?:cancel|withdraw|call (?:it|that) off|take (?:it|that) back|delete (?:it|my request))\b", re.IGNORECASE
 )
+# Under this name the assistant keeps the sign of an emergency with a message.
+_SIGN = "red_flag"
 _ASKS_ABOUT_IT = re.compile(r"\b(?:policy|fee|how|what|when|if|(?:can|could|should|may) i)\b", re.IGNORECASE)
 
 
@@ -204,6 +206,7 @@ def _request(
             Request(
                 **values,
                 urgent=bool(tracker.get_slot("urgent")),
+                sign=_sign(tracker) if tracker.get_slot("urgent") else None,
                 change=change[:LONGEST_NOTE] if change else None,
                 conversation=tracker.sender_id,
                 channel=tracker.sender_id.partition(":")[0],
@@ -212,3 +215,10 @@ def _request(
         )
     except ValidationError as error:
         return None, [f"booking_{fault['loc'][0]}" for fault in error.errors()]
+
+
+def _sign(tracker: Tracker | _Kept) -> str | None:
+    """Return the sign of an emergency that was told last."""
+    events = reversed(getattr(tracker, "events", []))
+    told = (str((event.get("parse_data") or {}).get(_SIGN) or "") for event in events if event.get("event") == "user")
+    return next(filter(None, told), None)

@@ -7,7 +7,7 @@ from rasa.shared.core.constants import USER_INTENT_RESTART
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, TEXT
 
-from booking.reading.replies import declines_booking
+from booking.reading.replies import concerns_an_appointment, declines_booking
 from clinic.intents import ASK_BOOKING_STATUS, BOOK_APPOINTMENT, INFORM, STOP
 
 _CALLED_OFF = re.compile(r"\b(cancel\w*|withdraw|call (it|that) off)\b", re.IGNORECASE)
@@ -30,6 +30,8 @@ def meant(understood: dict[str, Any], tracker: DialogueStateTracker | None) -> d
         name = BOOK_APPOINTMENT if is_for_a_visit else intent
         if name == BOOK_APPOINTMENT and declines_booking(understood[TEXT]):
             name = _next_likely(understood)
+        elif name == BOOK_APPOINTMENT and concerns_an_appointment(understood[TEXT]):
+            name = ASK_BOOKING_STATUS
     return {**understood, INTENT: {**understood[INTENT], INTENT_NAME_KEY: name}}
 
 

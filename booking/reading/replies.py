@@ -93,6 +93,13 @@ _DECLINES_BOOKING = re.compile(
     re.IGNORECASE,
 )
 
+# cancel tomorrow's appointment, I'm running late for my visit; not "I need an appointment"
+_OF_AN_APPOINTMENT = re.compile(
+    r"\b(?:cancel|reschedul\w+|postpone|move|change|running\slate|late\sfor|miss(?:ed)?)\b.{0,40}"
+    r"\b(?:appointment|appt|visit|session)\b",
+    re.IGNORECASE,
+)
+
 
 def is_yes(text: str) -> bool:
     """Tell whether `text` agrees and adds nothing."""
@@ -158,3 +165,8 @@ def asks(text: str) -> bool:
 def declines_booking(text: str) -> bool:
     """Tell whether `text` says that no visit is wanted: "I don't want to book, just asking"."""
     return bool(_DECLINES_BOOKING.search(text[:LONGEST_MESSAGE]))
+
+
+def concerns_an_appointment(text: str) -> bool:
+    """Tell whether `text` is about an appointment that was made already: "cancel tomorrow's appointment"."""
+    return bool(_OF_AN_APPOINTMENT.search(text[:LONGEST_MESSAGE]))
