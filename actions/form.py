@@ -50,14 +50,31 @@ from booking.reading.text import LONGEST_MESSAGE, InvalidAnswer
 from booking.request import utc_now
 from booking.when import tokens
 from booking.when.preference import parse_time
+from clinic.intents import (
+    AFFIRM,
+    BOOK_APPOINTMENT,
+    CHANGE_ANSWER,
+    DELETE_MY_DATA,
+    DENY,
+    FEEDBACK_POSITIVE,
+    GOODBYE,
+    GREET,
+    INFORM,
+    NO_WORDS,
+    OUT_OF_SCOPE,
+    REPORT_RED_FLAG,
+    SPEAK_OTHER_LANGUAGE,
+    STOP,
+    THANK,
+    UNSURE,
+)
 from clinic.profile import WEEKDAYS, Clinic, the_clinic
 
-_RED_FLAG = "report_red_flag"
 # What these say belongs to the form itself; every other intent with an answer of its own is answered in between.
 _FORM_INTENTS = frozenset(
     {
-        *("inform", "change_answer", "affirm", "deny", "stop", "book_appointment", "nlu_fallback", "delete_my_data"),
-        *("out_of_scope", "no_words", "speak_other_language"),
+        *(INFORM, CHANGE_ANSWER, AFFIRM, DENY, STOP, BOOK_APPOINTMENT, UNSURE, DELETE_MY_DATA),
+        *(OUT_OF_SCOPE, NO_WORDS, SPEAK_OTHER_LANGUAGE),
     }
 )
 _SURELY = 0.6
@@ -65,8 +82,8 @@ _FAILURES_BEFORE_HELP = 2
 _FAILURES_BEFORE_CALLING = 3
 _FAILURES_BEFORE_LEAVING = 6
 # What these say is answered by the question that the form asks again.
-_ASKED_AGAIN = frozenset({"book_appointment", "greet"})
-_SMALL_TALK = frozenset({"greet", "thank", "goodbye"})
+_ASKED_AGAIN = frozenset({BOOK_APPOINTMENT, GREET})
+_SMALL_TALK = frozenset({GREET, THANK, GOODBYE})
 _OFFERS_A_DAY = frozenset(f"utter_booking_time_{reason}" for reason in ("past", "closed", "holiday"))
 _ASKS_TO_SEND = frozenset(
     {
@@ -74,7 +91,7 @@ _ASKS_TO_SEND = frozenset(
         *("utter_booking_undecided", "utter_booking_undecided_again"),
     }
 )
-_AGREEING = frozenset({"affirm", "thank", "feedback_positive", "book_appointment"})
+_AGREEING = frozenset({AFFIRM, THANK, FEEDBACK_POSITIVE, BOOK_APPOINTMENT})
 # How a message shows that it takes back something said before.
 _CORRECTS = re.compile(
     r"\b(?:actually|wait|sorry|oo+ps|whoops|instead|i meant?|meant|should(?: have)? be(?:en)?|change|correction"
@@ -162,12 +179,12 @@ class _Turn:
         return slots
 
     def _understood(self) -> dict[str, Any]:
-        if self._intent == _RED_FLAG and not self._is_plain_answer():
-            self._say(f"utter_{_RED_FLAG}")
+        if self._intent == REPORT_RED_FLAG and not self._is_plain_answer():
+            self._say(f"utter_{REPORT_RED_FLAG}")
             told = self._told(with_faults=False) | self._told_beside()
             # Care comes first: the form must not ask on in the same breath.
             return {"urgent": True} | told | self._close("paused")
-        if self._intent == "delete_my_data":
+        if self._intent == DELETE_MY_DATA:
             return self._close("deleting")
         if replies.WHY.search(self._text):
             self._say("utter_ask_privacy")
@@ -181,7 +198,7 @@ class _Turn:
             return self._refused()
         if self._requested == CONFIRMATION:
             return self._at_the_read_back()
-        if replies.BACK.search(self._text) and self._intent in ("change_answer", "nlu_fallback", "inform"):
+        if replies.BACK.search(self._text) and self._intent in (CHANGE_ANSWER, UNSURE, INFORM):
             return self._back()
         told = self._told(with_faults=False)
         try:
@@ -199,26 +216,22 @@ class _Turn:
         if replies.is_not_that(self._text) and not self._names_a_day_besides(offered):
             self._say("utter_booking_another_day")
             return {"booking_failures": 0}
-        if replies.is_yes(self._text) or self._intent == "affirm" or self._means_that_day(offered):
+        if replies.is_yes(self._text) or self._intent == AFFIRM or self._means_that_day(offered):
             return {TIME: plain(parse_time(offered, self._clinic, self._now)), "booking_failures": 0}
         return None
 
     def _to_a_contact_offered(self) -> dict[str, Any] | None:
         doubt = self._tracker.get_slot(MAIL_DOUBT)
-        if doubt and (replies.is_yes(self._text) or replies.is_no(self._text) or self._intent in ("affirm", "deny")):
-            is_meant = replies.is_yes(self._text) or (self._intent == "affirm" and not replies.is_no(self._text))
+        if doubt and (replies.is_yes(self._text) or replies.is_no(self._text) or self._intent in (AFFIRM, DENY)):
+            is_meant = replies.is_yes(self._text) or (self._intent == AFFIRM and not replies.is_no(self._text))
             return {CONTACT: doubt["meant" if is_meant else "typed"], MAIL_DOUBT: None, "booking_failures": 0}
         sent = (self._tracker.get_slot(SENT) or {}).get(CONTACT)
         if sent and replies.means_the_one_before(self._text):
             return {CONTACT: sent, "booking_failures": 0}
         own = offered_number(self._tracker)
-        if (
-            own
-            and (self._intent == "affirm" or replies.THIS_NUMBER.search(self._text))
-            and not replies.asks(self._text)
-        ):
+        if own and (self._intent == AFFIRM or replies.THIS_NUMBER.search(self._text)) and not replies.asks(self._text):
             return self._told(with_faults=False) or {CONTACT: plain(own), "booking_failures": 0}
-        if own and self._intent == "deny":
+        if own and self._intent == DENY:
             return self._told(with_faults=False) | {"booking_own_number": DECLINED, "booking_failures": 0}
         return None
 
@@ -248,14 +261,14 @@ class _Turn:
             return {CONFIRMATION: "send", "booking_status": "ready", "booking_failures": 0}
         if replies.is_no(self._text):
             return self._undecided()
-        if (self._intent == "stop" and not replies.swears(self._text)) or replies.stops(self._text):
+        if (self._intent == STOP and not replies.swears(self._text)) or replies.stops(self._text):
             return self._close("stopped")
-        if replies.BACK.search(self._text) and self._intent in ("change_answer", "nlu_fallback", "inform"):
+        if replies.BACK.search(self._text) and self._intent in (CHANGE_ANSWER, UNSURE, INFORM):
             return self._back()
-        if self._intent == "change_answer":
+        if self._intent == CHANGE_ANSWER:
             self._say("utter_booking_correction_unclear")
             return {"booking_failures": 0}
-        if self._intent in _AGREEING - {"affirm"}:
+        if self._intent in _AGREEING - {AFFIRM}:
             return {"booking_failures": 0}
         return self._in_between({}) or self._undecided()
 
@@ -300,14 +313,14 @@ class _Turn:
             corrected = self._corrected()
             if corrected is not None:
                 return told | corrected
-        is_stop = self._intent == "stop" and not replies.swears(self._text)
+        is_stop = self._intent == STOP and not replies.swears(self._text)
         if is_stop or (replies.stops(self._text) and not told and not replies.asks(self._text)):
             return self._told() or self._close("stopped")
         if self._requested in (NAME, CONTACT, TIME) and replies.refuses(self._text) and not told:
             return self._refused()
         if self._intent in _ASKED_AGAIN and self._text.startswith("/"):
             raise InvalidAnswer("correction_unclear")
-        if self._intent == "change_answer" and not told:
+        if self._intent == CHANGE_ANSWER and not told:
             corrected = self._corrected()
             if corrected is not None:
                 return corrected
@@ -337,7 +350,7 @@ class _Turn:
         before = self._text.lower().partition(f"my {other.relation}")[0].rstrip(" ,;")
         if self._requested == NAME and NAME not in slots and before:
             try:
-                slots[NAME] = parse_name(re.sub(r"\s+(?:and|for)$", "", before_as_typed(self._text, before)))
+                slots[NAME] = parse_name(re.sub(r"\s+(?:and|for)$", "", self._text[: len(before)]))
             except InvalidAnswer:
                 return slots
         return slots
@@ -356,7 +369,7 @@ class _Turn:
         if self._requested == NAME:
             name = parse_name(self._text)
             # "Sure, Bob" holds a name; "absolutely" is spelt like one.
-            if self._intent == "affirm" and name == self._text.strip():
+            if self._intent == AFFIRM and name == self._text.strip():
                 raise InvalidAnswer("name_unclear")
             return name
         if self._requested == CONTACT:
@@ -364,14 +377,14 @@ class _Turn:
         if self._requested == TIME:
             return plain(parse_time(self._text, self._clinic, self._now))
         if self._requested == PATIENT:
-            by_word = {"affirm": "returning", "deny": "new"}
+            by_word = {AFFIRM: "returning", DENY: "new"}
             said = None if replies.MAYBE.search(self._text) else by_word.get(self._intent)
             if said is None and not replies.MAYBE.search(self._text):
                 said = "returning" if replies.is_yes(self._text) else "new" if replies.is_no(self._text) else None
             return said or parse_patient(self._text)
-        if self._intent == "deny":
+        if self._intent == DENY:
             return NOT_SAID
-        if self._intent == "affirm":
+        if self._intent == AFFIRM:
             return parse_reason(offered_reason(self._tracker) or "")
         return parse_reason(self._text)
 
@@ -388,7 +401,7 @@ class _Turn:
 
     def _told(self, with_faults: bool = True) -> dict[str, Any]:
         """Return the slots of every detail that the message surely holds; say why others will not do."""
-        asks_to_book = self._intent == "book_appointment"
+        asks_to_book = self._intent == BOOK_APPOINTMENT
         details = extract(self._text, self._clinic, self._now, asks_to_book)
         if with_faults:
             for fault in details.faults.values():
@@ -482,8 +495,8 @@ class _Turn:
         """
         if self._intent in _ASKED_AGAIN and not replies.asks(self._text):
             return told | {"booking_failures": 0}
-        if self._is_aside() and self._intent != _RED_FLAG:
-            if self._intent == "goodbye":
+        if self._is_aside() and self._intent != REPORT_RED_FLAG:
+            if self._intent == GOODBYE:
                 return told | self._close("stopped")
             self._say(f"utter_{self._intent}")
             return told | {"booking_failures": 0}
@@ -525,11 +538,6 @@ class _Turn:
 
     def _say(self, response: str, **values: Any) -> None:
         self._dispatcher.utter_message(response=response, **values)
-
-
-def before_as_typed(text: str, lowered: str) -> str:
-    """Return the beginning of a text as it was typed, whose small letters are `lowered`."""
-    return text[: len(lowered)]
 
 
 def _offered_day(tracker: Tracker) -> str | None:
