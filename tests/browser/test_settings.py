@@ -10,7 +10,10 @@ from tests.support.servers import Server
 
 Contexts = Callable[..., BrowserContext]
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-PAGE = '<!doctype html><html lang="en"><title>A site</title>{head}<h1>A site</h1><a href="#assistant">Ask</a>{tag}'
+PAGE = (
+    '<!doctype html><html lang="en"><title>A site</title><meta name="viewport" content="width=device-width">{head}'
+    '<h1>A site</h1><a href="#assistant">Ask</a>{tag}'
+)
 LISTEN = """<script>window.heard = [];
 for (const name of ["opened", "asked", "answered", "booked", "unreachable", "closed"])
     document.addEventListener("clinic-assistant:" + name, event => heard.push([name, event.detail]))</script>"""

@@ -93,10 +93,11 @@ function set(changed: Settings): void {
 async function open(focus: boolean, question?: string): Promise<void> {
   try {
     loaded = await load();
+    const isNew = !isOpen;
     show(true);
     loaded.open(focus);
+    if (isNew) tell("opened");
     if (question) loaded.say(question);
-    tell("opened");
   } catch {
     chat = undefined;
     complain();
