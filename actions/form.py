@@ -50,6 +50,7 @@ from booking.reading.text import LONGEST_MESSAGE, InvalidAnswer
 from booking.request import utc_now
 from booking.when import tokens
 from booking.when.preference import parse_time
+from clinic.articles import the_library
 from clinic.intents import (
     AFFIRM,
     BOOK_APPOINTMENT,
@@ -60,30 +61,21 @@ from clinic.intents import (
     GOODBYE,
     GREET,
     INFORM,
-    NO_WORDS,
-    OUT_OF_SCOPE,
     REPORT_RED_FLAG,
-    SPEAK_OTHER_LANGUAGE,
     STOP,
     THANK,
     UNSURE,
 )
 from clinic.profile import WEEKDAYS, Clinic, the_clinic
 
-# What these say belongs to the form itself; every other intent with an answer of its own is answered in between.
-_FORM_INTENTS = frozenset(
-    {
-        *(INFORM, CHANGE_ANSWER, AFFIRM, DENY, STOP, BOOK_APPOINTMENT, UNSURE, DELETE_MY_DATA),
-        *(OUT_OF_SCOPE, NO_WORDS, SPEAK_OTHER_LANGUAGE),
-    }
-)
+# What these say belongs to the form itself; every other question with an answer of its own is answered in between.
+_FORM_KINDS = frozenset({"form", "other_language", "outside"})
 _SURELY = 0.6
 _FAILURES_BEFORE_HELP = 2
 _FAILURES_BEFORE_CALLING = 3
 _FAILURES_BEFORE_LEAVING = 6
 # What these say is answered by the question that the form asks again.
 _ASKED_AGAIN = frozenset({BOOK_APPOINTMENT, GREET})
-_SMALL_TALK = frozenset({GREET, THANK, GOODBYE})
 _OFFERS_A_DAY = frozenset(f"utter_booking_time_{reason}" for reason in ("past", "closed", "holiday"))
 _ASKS_TO_SEND = frozenset(
     {
@@ -91,7 +83,7 @@ _ASKS_TO_SEND = frozenset(
         *("utter_booking_undecided", "utter_booking_undecided_again"),
     }
 )
-_AGREEING = frozenset({AFFIRM, THANK, FEEDBACK_POSITIVE, BOOK_APPOINTMENT})
+_AGREEING = frozenset({AFFIRM, BOOK_APPOINTMENT, FEEDBACK_POSITIVE, THANK})
 # How a message shows that it takes back something said before.
 _CORRECTS = re.compile(
     r"\b(?:actually|wait|sorry|oo+ps|whoops|instead|i meant?|meant|should(?: have)? be(?:en)?|change|correction"
@@ -480,11 +472,12 @@ class _Turn:
 
     def _is_aside(self) -> bool:
         """Tell whether the message asks or says something that the form did not ask for."""
-        if self._intent in _FORM_INTENTS or f"utter_{self._intent}" not in self._responses:
+        kind = the_library().kind(self._intent)
+        if kind is None or kind in _FORM_KINDS or f"utter_{self._intent}" not in self._responses:
             return False
         if self._requested == NAME and is_written_as_name(self._text):
             return False
-        if self._requested == REASON and self._intent not in _SMALL_TALK:
+        if self._requested == REASON and kind != "small_talk":
             return replies.asks(self._text)
         return self._confidence >= _SURELY or replies.asks(self._text)
 
