@@ -105,12 +105,12 @@ def main() -> int:
         os.environ["ACTION_TOKEN"] = token = secret("ACTION_TOKEN")
         host, port = settings().action_host, settings().action_port
         bookings = open_bookings(the_clinic())
+        # Read before the first message, which need not wait for it.
+        the_library()
         check_port(host, port)
     except (ClinicError, SettingError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    # Read before the first message, which need not wait for it.
-    the_library()
     app = build(token, bookings)
     REGISTRY.register(Backlog(bookings))
     app.run(host, port, access_log=False, debug=False, motd=False, single_process=True)

@@ -9,6 +9,7 @@ import sys
 import warnings
 
 from assistant.rasa.compatibility import compute_in_one_thread, missing_component, prepare
+from clinic.articles import the_library
 from clinic.profile import ROOT, ClinicError, the_clinic
 from service.secrets import secret
 from service.settings import SettingError, settings
@@ -22,6 +23,7 @@ def main() -> int:
         os.environ.setdefault(name, value)
     try:
         the_clinic()
+        the_library()
         # What endpoints.yml and Sanic read from the environment.
         os.environ["ACTION_URL"] = settings().action_url
         os.environ["SANIC_GRACEFUL_SHUTDOWN_TIMEOUT"] = str(settings().sanic_graceful_shutdown_timeout)

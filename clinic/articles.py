@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from clinic.profile import ROOT
+from clinic.profile import ROOT, ClinicError
 
 DATA = ROOT / "data"
 DOMAIN_FILE = ROOT / "domain.yml"
@@ -39,7 +39,7 @@ Kind = Literal[
 ]
 
 
-class ArticleError(Exception):
+class ArticleError(ClinicError):
     """A file under `data/` cannot be used; the message names it and says why."""
 
 

@@ -66,13 +66,6 @@ class Span(BaseModel):
         return f"{clock(self.opens)} to {clock(self.closes)}"
 
 
-class Article(BaseModel, extra="forbid"):
-    """The reviewed article that the answers rest on."""
-
-    title: str
-    reviewer: str
-
-
 class Clinic(BaseModel, extra="forbid"):
     """What differs from clinic to clinic; the fields are those of `clinic.yml`."""
 
@@ -94,7 +87,6 @@ class Clinic(BaseModel, extra="forbid"):
     privacy_page: HttpUrl | None = None
     chat_button: str = "Ask us"
     chat_field: str = "Your message"
-    article: Article
 
     @field_validator("region")
     @classmethod
@@ -204,7 +196,6 @@ class Clinic(BaseModel, extra="forbid"):
             "clinic_opening_hours": self.hours_in_words(),
             "emergency_number": self.emergency_number,
             "crisis_line": self.crisis_line,
-            "article_reviewer": self.article.reviewer,
             "retention_days": str(self.retention_days),
         }
 

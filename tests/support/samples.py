@@ -27,7 +27,6 @@ CLINIC = Clinic(
     delivery=["email", "webhook"],
     retention_days=90,
     session_minutes=60,
-    article={"title": "Runner's knee", "reviewer": "Dr. N. Thomas"},
 )
 # A Tuesday; the Thursday after it is a holiday.
 NOW = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=CLINIC.zone)

@@ -19,7 +19,7 @@ from clinic.profile import ROOT
 
 SECOND = ROOT / "tests" / "articles" / "shin_splints"
 BOTH = Library([DATA, SECOND])
-PLACES = (("assistant", "*.py"),)
+PLACES = (("assistant", "*.py"), ("actions", "*.py"), ("booking", "*.py"), ("widget/src", "*.ts*"))
 # The sign's name is moving with the signs.
 LEFT = {ROOT / "assistant" / "nlu" / "red_flags.py"}
 OURS = r"knee|patell|runner"

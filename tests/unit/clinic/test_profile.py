@@ -66,7 +66,6 @@ def test_a_missing_value_is_named(tmp_path: Path, name: str) -> None:
         ("session_minutes", "an hour"),
         ("origins.0", ["https://clinic.example/page"]),
         ("origins.0", ["*"]),
-        ("article.reviewer", {"title": "Runner's knee"}),
         ("telephone", "+1 949-555-0142"),
     ],
 )
