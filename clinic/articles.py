@@ -52,6 +52,7 @@ class Article(BaseModel, extra="forbid"):
         about_condition: regular expressions for a word that tells of the condition.
         about_body_part: regular expressions for a word that tells of the part of the body.
         body_parts: its parts of the body, each with its spellings.
+        compared_with: conditions of the same part of the body, which it is not about.
         default: whether it is meant where no condition is named.
     """
 
@@ -65,6 +66,7 @@ class Article(BaseModel, extra="forbid"):
     about_condition: list[str]
     about_body_part: list[str]
     body_parts: dict[str, list[str]]
+    compared_with: list[str] = []
     default: bool = False
 
     def placeholders(self) -> dict[str, str]:
@@ -159,7 +161,9 @@ class Library:
     def conditions(self) -> list[str]:
         """The conditions that no article is about."""
         ours = {name.lower() for name in self.names}
-        return [condition for condition in self._lists["conditions"] if condition.lower() not in ours]
+        near = [condition for article in self.articles.values() for condition in article.compared_with]
+        listed = dict.fromkeys([*self._lists["conditions"], *near])
+        return [condition for condition in listed if condition.lower() not in ours]
 
     @property
     def drugs(self) -> list[str]:
