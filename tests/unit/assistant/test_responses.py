@@ -106,8 +106,7 @@ def test_an_answer_has_a_name_for_its_button(intent: str) -> None:
     assert answer(intent)["metadata"]["topic"]
 
 
-def test_every_response_has_a_kind_and_every_intent_of_the_contract_its_own() -> None:
-    assert len(ANSWERED) == 19
+def test_every_response_has_a_kind() -> None:
     assert [name for name, texts in LIBRARY.responses.items() if "kind" not in texts[0]["metadata"]] == []
 
 
