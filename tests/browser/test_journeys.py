@@ -217,7 +217,7 @@ def test_the_server_is_killed_and_comes_back(page: Page, server: Server) -> None
 def test_a_page_whose_server_is_away_still_offers_the_phone(page: Page) -> None:
     page.route("**/chat/chat.js*", lambda route: route.abort())
     Chat(page).launcher.click()
-    fault = page.locator("clinic-assistant .fault")
+    fault = page.locator("clinic-assistant .card")
     expect(fault.get_by_role("link", name=PHONE)).to_be_visible()
     picture(page, "chat-not-loaded")
     page.unroute("**/chat/chat.js*")
@@ -395,10 +395,12 @@ def test_a_long_talk_is_not_drawn_again_and_again(page: Page) -> None:
     page.reload()
     page.route("**/chat/messages", answer)
     chat = Chat(page).open()
-    for number in range(30):
+    drawn = []
+    for number in range(20):
         page.evaluate(f"clinicAssistant.ask('Question {number}')")
         expect(chat.answers).to_have_count(number + 2)
-    assert page.evaluate("window.drawn") <= 5 * 30
+        drawn.append(page.evaluate("window.drawn"))
+    assert drawn[19] - drawn[9] <= 1.2 * drawn[9]
 
 
 def test_another_tab_counts_what_is_unread(page: Page) -> None:
