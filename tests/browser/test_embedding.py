@@ -224,11 +224,13 @@ def test_it_works_in_a_safari_of_2021(open_context: Contexts, server: Server) ->
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(f"{server.url}/chat/")
-    chat = Chat(page).open()
-    expect(chat.ask("What is runner's knee?")).to_contain_text("Runner's knee is pain")
-    picture(page, "old-safari")
-    chat.close()
+    with site({"/": HEAD + TAG.format(server=server.url)}) as address:
+        page.goto(address)
+        chat = Chat(page).open()
+        expect(chat.ask("What is runner's knee?")).to_contain_text("Runner's knee is pain")
+        expect(chat.said).to_have_css("align-self", "flex-end")
+        picture(page, "old-safari")
+        chat.close()
     assert faults == []
 
 
