@@ -475,7 +475,7 @@ class _Turn:
         kind = the_library().kind(self._intent)
         if kind is None or kind in _FORM_KINDS or f"utter_{self._intent}" not in self._responses:
             return False
-        if self._requested == NAME and is_written_as_name(self._text):
+        if (self._requested == NAME and is_written_as_name(self._text)) or self._is_plain_answer():
             return False
         if self._requested == REASON and kind != "small_talk":
             return replies.asks(self._text)
@@ -487,6 +487,9 @@ class _Turn:
         A question, a complaint or a curse is never a failed answer.
         """
         if self._intent in _ASKED_AGAIN and not replies.asks(self._text):
+            return told | {"booking_failures": 0}
+        if replies.asks_about_the_request(self._text):
+            self._say("utter_booking_ask_the_desk")
             return told | {"booking_failures": 0}
         if self._is_aside() and self._intent != REPORT_RED_FLAG:
             if self._intent == GOODBYE:

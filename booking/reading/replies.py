@@ -100,6 +100,14 @@ _OF_AN_APPOINTMENT = re.compile(
     re.IGNORECASE,
 )
 
+# what happens after I send it, can I choose the therapist; not "what happens in surgery"
+_OF_THE_REQUEST = re.compile(
+    r"\bafter (?:i|you) send\b|\b(?:choose|pick|request) (?:the|a|my|which) (?:therapist|pt|doctor|day|time)\b"
+    r"|\bhow soon\b"
+    r"|\bwhen (?:will|do|would) (?:you|they|someone|the clinic) (?:call|answer|get back|reply|confirm)\b",
+    re.IGNORECASE,
+)
+
 
 def is_yes(text: str) -> bool:
     """Tell whether `text` agrees and adds nothing."""
@@ -170,3 +178,8 @@ def declines_booking(text: str) -> bool:
 def concerns_an_appointment(text: str) -> bool:
     """Tell whether `text` is about an appointment that was made already: "cancel tomorrow's appointment"."""
     return bool(_OF_AN_APPOINTMENT.search(text[:LONGEST_MESSAGE]))
+
+
+def asks_about_the_request(text: str) -> bool:
+    """Tell whether `text` asks what becomes of the request, which the front desk alone can say."""
+    return asks(text) and bool(_OF_THE_REQUEST.search(text[:LONGEST_MESSAGE]))

@@ -392,3 +392,16 @@ async def test_small_talk_is_no_reason(text: str, intent: str, spoken: list[str]
     slots, said = await turn(text, "booking_reason", intent)
     assert "booking_reason" not in slots
     assert said == spoken
+
+
+async def test_a_plain_time_is_one_whatever_it_is_taken_for() -> None:
+    slots, spoken = await turn("8-10 or after 4", "booking_time", "report_red_flag")
+    assert slots["booking_time"]["meaning"] == "after 8 am and before 10 am; after 4 pm"
+    assert spoken == []
+
+
+@pytest.mark.parametrize("text", ["how soon will that be?", "can I pick the day myself?", "when do they call back?"])
+async def test_a_question_about_the_request_is_for_the_front_desk_and_no_failure(text: str) -> None:
+    slots, spoken = await turn(text, "booking_name", "ask_clinic_admin", booking_failures=1)
+    assert slots == {"booking_failures": 0}
+    assert spoken in (["utter_booking_ask_the_desk"], ["utter_ask_clinic_admin"])
