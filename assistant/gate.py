@@ -11,23 +11,26 @@ from typing import Any
 
 import structlog
 from prometheus_client import Counter
+from rasa.core.actions.action import create_bot_utterance
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
+from rasa.shared.core.constants import ACTION_LISTEN_NAME, REQUESTED_SLOT
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import BotUttered, UserUttered
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, Event, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_NAME_KEY, PREDICTED_CONFIDENCE_KEY, TEXT
 from sanic import Sanic
 
 from assistant import metrics
+from assistant.care import CARE_SLOT, Care, Reply
 from assistant.choices import Button, chosen, is_closed, offer, pressed
 from assistant.context import meant
 from assistant.nlu.featurizer import QUESTIONS_KEY
-from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, SIGN_KEY, RedFlags
+from assistant.nlu.signs import SIGN_KEY, the_signs
 from assistant.rasa.tracker_store import reading_once
 from assistant.responses import ClinicResponses
 from clinic.articles import the_library
-from clinic.intents import ASK_HELP, NO_WORDS, UNSURE
+from clinic.intents import ASK_HELP, NO_WORDS, REPORT_RED_FLAG, UNSURE
 from service.database import StoreUnavailable
 from service.logs import turn_id
 
@@ -35,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 1000
 SECONDS_TO_ANSWER = 4.5
-_LONGEST_SCAN = 20_000
 _LONGEST_CHOICE = 120
 _CONVERSATION_ID = re.compile(r"[a-z]+:[A-Za-z0-9._-]{1,100}")
 _COMMAND = re.compile(r"/+\s*\w+\s*(\{.*)?", re.DOTALL)
@@ -66,7 +68,8 @@ class Gate:
         self._agent = agent
         self._seconds = seconds
         self._responses = ClinicResponses(domain=Domain.from_dict(the_library().domain()))
-        self._red_flags = RedFlags(RED_FLAGS_FILE)
+        self._signs = the_signs()
+        self._care = Care(self._signs)
 
     @classmethod
     def of(cls, app: Sanic) -> "Gate":
@@ -106,7 +109,7 @@ class Gate:
         if not cause and not output.has_spoken:
             cause = "nothing_said"
         try:
-            if cause:
+            if cause and not output.has_cared:
                 metrics.APOLOGIES.labels(cause).inc()
                 await self._apologise(message)
         finally:
@@ -125,9 +128,34 @@ class Gate:
             said = await agent.tracker_store.said(message.sender_id, message.message_id)
             for words in itertools.chain(*said):
                 await message.output_channel.send_response(message.sender_id, words)
-            for turn in (await self._turns(text, message, agent))[len(said) :]:
+            turns = await self._turns(text, message, agent)
+            tracker = await agent.tracker_store.retrieve(message.sender_id)
+            reply = None if said else self._care.reply(turns[0].parse_data, tracker, message.sender_id)
+            if reply and not await self._cared(reply, turns[0], agent):
+                return
+            for turn in turns[len(said) :]:
                 _count(turn)
                 await agent.processor.handle_message(turn)
+
+    async def _cared(self, reply: Reply, turn: UserMessage, agent: Agent) -> bool:
+        """Say what care says to a turn, keep it in the conversation, and tell whether the turn goes on.
+
+        The words need no more than the channel: where the conversation cannot be kept, they are remembered here.
+        """
+        for words in reply.words:
+            await turn.output_channel.send_response(turn.sender_id, dict(words))
+        turn.output_channel.has_cared = not reply.goes_on
+        tracker = await agent.processor.fetch_tracker_and_update_session(
+            turn.sender_id, turn.output_channel, turn.metadata
+        )
+        kept = SlotSet(CARE_SLOT, reply.warned and reply.warned.as_slot())
+        if reply.goes_on:
+            tracker.update(kept)
+        else:
+            _count(turn)
+            tracker.update_with_events([*_told(turn, reply, tracker), kept], agent.domain)
+        await agent.processor.save_tracker(tracker)
+        return reply.goes_on
 
     async def _turns(self, text: str, message: UserMessage, agent: Agent) -> list[UserMessage]:
         """Return a message as the turns it makes: one for each of its questions."""
@@ -143,9 +171,9 @@ class Gate:
             if _COMMAND.fullmatch(text):
                 return [_turn_of(message, _understood("", ASK_HELP))]
             return await self._turns(clean(text.lstrip("/ ")), message, agent)
-        sign = self._red_flags.find(text[:_LONGEST_SCAN]) if len(text) > LONGEST_MESSAGE else None
+        sign = self._signs.find(text) if len(text) > LONGEST_MESSAGE else None
         if sign:
-            return [_turn_of(message, _understood(text[:LONGEST_MESSAGE], RED_FLAG_INTENT) | {SIGN_KEY: sign})]
+            return [_turn_of(message, _understood(text[:LONGEST_MESSAGE], REPORT_RED_FLAG) | {SIGN_KEY: sign})]
         # Of a story that is too long, the end is where people ask.
         message.text = text[-LONGEST_MESSAGE:].lstrip("/ ")
         understood = await agent.processor.parse_message(message)
@@ -168,17 +196,32 @@ class Gate:
         return chosen(text, offer(said), is_closed(said) and _has_numbers(message.output_channel, offer(said)))
 
     async def _apologise(self, message: UserMessage) -> None:
-        """Say that something failed, or to get care where the message tells of an emergency.
+        """Say that something failed, or what care says to the message.
 
         This is said outside the conversation and leaves no trace in the tracker.
         """
-        sign = self._red_flags.find((message.text or "")[:_LONGEST_SCAN])
-        response = f"utter_{RED_FLAG_INTENT}" if sign else "utter_apology"
-        urgent = UserUttered(message.text, parse_data={SIGN_KEY: sign})
-        tracker = DialogueStateTracker.from_events(message.sender_id, [urgent] if sign else [])
-        words = await self._responses.generate(response, tracker, message.output_channel.name())
-        if words:
-            await message.output_channel.send_response(message.sender_id, words)
+        reply = await self.emergency(message)
+        if reply:
+            metrics.RED_FLAGS.inc(reply.is_alarm)
+            words = reply.words
+        else:
+            tracker = DialogueStateTracker.from_events(message.sender_id, [])
+            apology = await self._responses.generate("utter_apology", tracker, message.output_channel.name())
+            words = [apology] if apology else []
+        for each in words:
+            await message.output_channel.send_response(message.sender_id, dict(each))
+
+    async def emergency(self, message: UserMessage) -> Reply | None:
+        """Return what care says to a message, by what this process alone can tell of it: no store, no quota."""
+        text, agent = clean(message.text or ""), self._agent()
+        if agent and agent.processor and text:
+            part = UserMessage(text[-LONGEST_MESSAGE:], message.output_channel, message.sender_id)
+            understood = await agent.processor.parse_message(part)
+        else:
+            understood = _understood(text, UNSURE)
+        if not (agent and agent.processor) or len(text) > LONGEST_MESSAGE:
+            understood = understood | {SIGN_KEY: self._signs.find(text) or understood.get(SIGN_KEY)}
+        return self._care.without_store(understood, message.sender_id)
 
 
 class RecordingOutput(OutputChannel):
@@ -189,6 +232,8 @@ class RecordingOutput(OutputChannel):
         self._failures = failures
         self.has_spoken = False
         self.has_failed = False
+        # Whether care has said all that is to be said.
+        self.has_cared = False
 
     def name(self) -> str:
         return self._channel.name()
@@ -206,6 +251,29 @@ class RecordingOutput(OutputChannel):
         self.has_spoken = True
 
 
+def _told(turn: UserMessage, reply: Reply, tracker: DialogueStateTracker) -> list[Event]:
+    """Return a turn that care has answered as a conversation keeps it; an alarm pauses the booking."""
+    understood = turn.parse_data
+    events: list[Event] = [
+        UserUttered(
+            turn.text,
+            understood[INTENT],
+            understood.get(ENTITIES) or [],
+            understood,
+            input_channel=turn.input_channel,
+            message_id=turn.message_id,
+            metadata=turn.metadata,
+        )
+    ]
+    if reply.is_alarm:
+        events.append(SlotSet("urgent", True))
+    if reply.is_alarm and tracker.active_loop_name:
+        events += [ActiveLoop(None), SlotSet(REQUESTED_SLOT), SlotSet("booking_status", "paused")]
+    for words in reply.words:
+        events += [ActionExecuted(words["utter_action"]), create_bot_utterance(dict(words))]
+    return [*events, ActionExecuted(ACTION_LISTEN_NAME)]
+
+
 def _count(turn: UserMessage) -> None:
     intent = turn.parse_data[INTENT][INTENT_NAME_KEY]
     metrics.TURNS.labels(turn.input_channel).inc()
@@ -213,7 +281,7 @@ def _count(turn: UserMessage) -> None:
         metrics.REFUSALS.labels(intent).inc()
     elif intent == UNSURE:
         metrics.FALLBACKS.inc()
-    elif intent == RED_FLAG_INTENT:
+    elif intent == REPORT_RED_FLAG:
         metrics.RED_FLAGS.inc()
 
 

@@ -9,9 +9,9 @@ from rasa.utils.endpoints import EndpointConfig
 
 from assistant.desk import Desk
 from assistant.nlu.featurizer import UNANSWERED_KEY
-from assistant.nlu.red_flags import RED_FLAG_INTENT, SIGN_KEY
+from assistant.nlu.signs import SIGN_KEY, the_signs
 from clinic.articles import Library, the_library
-from clinic.intents import BOOK_APPOINTMENT
+from clinic.intents import BOOK_APPOINTMENT, REPORT_RED_FLAG
 from clinic.matters import Matter
 from clinic.profile import the_clinic
 
@@ -102,8 +102,9 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         matter: Matter | None,
     ) -> str:
         """Return the response that says what `utter_action` stands for in the words that fit the message."""
-        if utter_action == f"utter_{RED_FLAG_INTENT}":
-            return self._response_to_sign(understood.get(SIGN_KEY)) or utter_action
+        if utter_action == f"utter_{REPORT_RED_FLAG}":
+            sign = the_signs().signs.get(understood.get(SIGN_KEY) or "")
+            return sign.response if sign else utter_action
         if utter_action == "utter_ask_booking_status" and tracker.get_slot("booking_reference"):
             return "utter_booking_kept"
         if matter:
@@ -111,13 +112,6 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         if utter_action == "utter_did_you_mean" and not suggestions:
             return "utter_not_understood"
         return utter_action
-
-    def _response_to_sign(self, sign: str | None) -> str | None:
-        """Return the response whose metadata names a sign of an emergency."""
-        for name, variations in self.responses.items():
-            if sign in variations[0].get("metadata", {}).get("signs", []):
-                return name
-        return None
 
     def _suggestions(self, ranking: list[dict[str, Any]]) -> list[dict[str, str]]:
         """Return buttons for the two or three likeliest topics, in the words of their metadata, where any is likely."""

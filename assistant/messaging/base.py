@@ -5,12 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar
 
-from rasa.core.channels.channel import InputChannel, UserMessage
+from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
 from sanic import Blueprint, Request, Sanic, response
 from sanic.response import HTTPResponse
 
+from assistant.gate import Gate
 from assistant.messaging.incoming import Incoming
-from assistant.messaging.rendering import Capabilities, Outgoing
+from assistant.messaging.rendering import Capabilities, Outgoing, outgoing
 from assistant.messaging.worker import Worker
 from service.database import StoreUnavailable
 from service.limits import TooLarge, body_of
@@ -143,5 +144,18 @@ class MessagingChannel(InputChannel):
             await Worker.of(request.app).take(messages)
         except StoreUnavailable as error:
             logger.error("Messages on %s could not be kept, the platform sends them again: %s.", self.name(), error)
+            await self._care_for(request.app, messages)
             return response.empty(status=503, headers={"Retry-After": "5"})
         return self.reply(request, body)
+
+    async def _care_for(self, app: Sanic, messages: list[Incoming]) -> None:
+        """Say at once what care says to messages that could not be kept; they are answered again when they can."""
+        for message in messages:
+            output = CollectingOutputChannel()
+            turn = UserMessage(message.text, output, message.conversation, input_channel=self.name())
+            try:
+                reply = await Gate.of(app).emergency(turn)
+                for part in outgoing(reply.words, self.capabilities(message.channel)) if reply else ():
+                    await self.send(message, part)
+            except Exception as error:
+                logger.error("An emergency on %s could not be answered: %s.", self.name(), type(error).__name__)

@@ -65,9 +65,13 @@ def in_gsm_7(text: str) -> str:
 
 
 def keyword(text: str) -> str | None:
-    """Return STOP, START, HELP or YES when a text is nothing but a word by which carriers take it for that."""
+    """Return STOP, START, HELP or YES when a text is nothing but a word by which carriers take it for that.
+
+    What only resembles a word for help, such as "help!!!", may be a cry for it that no carrier answers.
+    """
     word = re.sub(r"[^A-Z]", "", text.upper()) if len(text.split()) == 1 else ""
-    return YES if word == YES else _MEANINGS.get(word)
+    meaning = YES if word == YES else _MEANINGS.get(word)
+    return None if meaning == "HELP" and text.strip().upper() != word else meaning
 
 
 def free_of_keywords(text: str) -> str:

@@ -23,14 +23,16 @@ from rasa.shared.nlu.constants import (
 )
 from rasa.shared.nlu.training_data.message import Message
 
+from assistant.nlu.alarms import ALARM_KEY
 from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
 from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY, UNANSWERED_KEY
-from assistant.nlu.red_flags import RED_FLAG_INTENT, RED_FLAGS_FILE, RedFlags
+from assistant.nlu.signs import SIGN_KEY
 from clinic.articles import Library, the_library
-from clinic.intents import ASK_OTHER_CONDITION, BOOK_APPOINTMENT, SPEAK_OTHER_LANGUAGE, UNSURE
+from clinic.intents import ASK_OTHER_CONDITION, BOOK_APPOINTMENT, REPORT_RED_FLAG, SPEAK_OTHER_LANGUAGE, UNSURE
 
 ARTICLE_ENTITY = "article"
 _MOST_QUESTIONS = 2
+_SMALLEST = 1e-6
 # As many as Rasa's own classifiers tell. The tracker keeps them, so more would cost at each turn.
 _RANKED = 10
 _QUESTION = re.compile(
@@ -64,17 +66,10 @@ class Decision(GraphComponent):
             "margin": 0.1,
             # How sure a clause must be to count as a question of its own.
             "clause_threshold": 0.75,
-            # An emergency is believed at this confidence, and where it is the likeliest intent at the lower one.
-            "emergency_threshold": 0.5,
-            "likeliest_emergency_threshold": 0.3,
-            # A clause torn from its story must be surer, and the story must not speak against it.
-            "emergency_clause_threshold": 0.95,
-            "emergency_story_threshold": 0.05,
         }
 
     def __init__(self, config: dict[str, Any], library: Library | None = None) -> None:
         self._config = config
-        self._red_flags = RedFlags(RED_FLAGS_FILE)
         self._library = library or the_library()
         self._answered = self._library.intents_of("answer")
         self._joining = self._answered | self._library.marked("joins") | {BOOK_APPOINTMENT}
@@ -98,12 +93,13 @@ class Decision(GraphComponent):
         return messages
 
     def _decide(self, message: Message) -> None:
-        ranking = message.get(INTENT_RANKING_KEY)
+        # Whether it is an emergency is for `Alarms` to tell.
+        ranking = _without_emergency(message.get(INTENT_RANKING_KEY))
         intent = self._intent(ranking)
         questions = self._questions(message)
-        urgent = self._emergency(message)
-        if urgent:
-            intent, questions = urgent, []
+        if message.get(SIGN_KEY):
+            intent = {INTENT_NAME_KEY: REPORT_RED_FLAG, PREDICTED_CONFIDENCE_KEY: message.get(ALARM_KEY)}
+            ranking, questions = [intent, *ranking], []
         elif intent[INTENT_NAME_KEY] in self._telling and questions:
             ranking = questions[0][INTENT_RANKING_KEY]
             intent = questions[0][INTENT]
@@ -162,24 +158,6 @@ class Decision(GraphComponent):
                 questions.setdefault(name, {TEXT: text, INTENT: intent, INTENT_RANKING_KEY: ranking[:_RANKED]})
         return list(questions.values())
 
-    def _emergency(self, message: Message) -> dict[str, Any] | None:
-        """Return the intent of an emergency when the message may tell of one, or a clause of it surely does."""
-        ranking = message.get(INTENT_RANKING_KEY)
-        whole = _emergency_in(ranking)
-        likeliest = ranking[0][INTENT_NAME_KEY] == RED_FLAG_INTENT
-        threshold = self._config["likeliest_emergency_threshold" if likeliest else "emergency_threshold"]
-        if whole[PREDICTED_CONFIDENCE_KEY] >= threshold and not self._red_flags.is_denied(message.get(TEXT)):
-            return whole
-        if whole[PREDICTED_CONFIDENCE_KEY] < self._config["emergency_story_threshold"]:
-            return None
-        parts = zip(message.get(CLAUSES_KEY) or [], message.get(CLAUSE_RANKINGS_KEY) or [], strict=True)
-        for text, ranking in parts:
-            part = _emergency_in(ranking)
-            is_sure = part[PREDICTED_CONFIDENCE_KEY] >= self._config["emergency_clause_threshold"]
-            if is_sure and not self._red_flags.is_denied(text):
-                return part
-        return None
-
     def _is_about_another_condition(self, message: Message, intent: dict[str, Any]) -> bool:
         """Tell whether a condition is named, and neither compared with ours nor beside the name of ours.
 
@@ -209,5 +187,12 @@ def _is_in_other_letters(text: str) -> bool:
     return bool(letters) and not any(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
 
 
-def _emergency_in(ranking: Ranking) -> dict[str, Any]:
-    return next(intent for intent in ranking if intent[INTENT_NAME_KEY] == RED_FLAG_INTENT)
+def _without_emergency(ranking: Ranking) -> Ranking:
+    """Return a ranking of all that is no emergency, each as likely as it is when there is none."""
+    emergency = next((intent for intent in ranking if intent[INTENT_NAME_KEY] == REPORT_RED_FLAG), None)
+    rest = max(1 - emergency[PREDICTED_CONFIDENCE_KEY], _SMALLEST) if emergency else 1.0
+    return [
+        {INTENT_NAME_KEY: intent[INTENT_NAME_KEY], PREDICTED_CONFIDENCE_KEY: intent[PREDICTED_CONFIDENCE_KEY] / rest}
+        for intent in ranking
+        if intent is not emergency
+    ]

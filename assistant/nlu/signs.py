@@ -19,7 +19,6 @@ from pydantic import BaseModel
 
 from clinic.profile import ROOT
 
-RED_FLAG_INTENT = "report_red_flag"
 SIGN_KEY = "red_flag"
 NO_SIGN = "none"
 FOLDER = ROOT / "data" / "safety"
@@ -27,15 +26,19 @@ FOLDER = ROOT / "data" / "safety"
 LONGEST_SCAN = 20_000
 # How far the words of a pattern may stand apart, and how many of a clause are searched.
 _REACH = 8
-_LONGEST_CLAUSE = 200
+_LONGEST_CLAUSE = 64
+_OVERLAP = 24
 _SHORTEST_REPAIRED = 4
 _OFTEN = 3
 _WORDS_AT_HAND = 8192
 _WORD = re.compile(r"\w+")
 _CLAUSE_END = re.compile(r"[.!?;\n]")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YEAR = re.compile(r"(19|20)\d\d")
 
 Door = Literal["emergency", "today", "visit"]
+# The words of a phrase.
+Phrase = tuple[str, ...]
 
 
 class Sign(BaseModel, extra="forbid"):
@@ -61,11 +64,11 @@ class Sign(BaseModel, extra="forbid"):
 
     def sentences(self) -> Iterator[tuple[str, str]]:
         """Give each sentence that counts, with its disguise."""
-        return _sentences(self.seen)
+        return sentences_of(self.seen)
 
     def look_alikes(self) -> Iterator[tuple[str, str]]:
         """Give each sentence that does not count, with what makes it none."""
-        return _sentences(self.not_seen)
+        return sentences_of(self.not_seen)
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,27 @@ class Pattern:
     """
 
     sign: str
-    groups: tuple[frozenset[tuple[str, ...]], ...]
-    excluded: frozenset[tuple[str, ...]]
+    groups: tuple[frozenset[Phrase], ...]
+    excluded: frozenset[Phrase]
     in_order: bool
     anywhere: bool = False
 
 
 @dataclass
-class Words:
-    """The words of a clause, and at which of them each phrase that matters begins and ends."""
+class Clause:
+    """The words of a clause, where each phrase that matters begins and ends, and what denies the whole or a part.
+
+    Attributes:
+        denials: at which words a denial begins and ends.
+        ends: at which words its reach ends.
+        is_elsewhere: whether it is about another time, another person's past, or nobody.
+    """
 
     words: list[str]
-    spans: dict[tuple[str, ...], list[tuple[int, int]]] = field(default_factory=dict)
+    spans: dict[Phrase, list[tuple[int, int]]] = field(default_factory=dict)
+    denials: list[tuple[int, int]] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    is_elsewhere: bool = False
 
 
 class Signs:
@@ -111,59 +123,54 @@ class Signs:
         ]
         self._context = _Context(context, self._phrases)
         phrases = {phrase for pattern in self._patterns for phrase in (*_all(pattern.groups), *pattern.excluded)}
-        self._begun: dict[str, list[tuple[str, ...]]] = {}
+        self._begun: dict[str, list[Phrase]] = {}
         for phrase in phrases | self._context.phrases:
             self._begun.setdefault(phrase[0], []).append(phrase)
-        self._repair = Repair({word for phrase in phrases for word in phrase}, self._ordinary_words())
+        wanted = {word for pattern in self._patterns for phrase in _all(pattern.groups) for word in phrase}
+        self._repair = Repair(wanted, _ordinary_words(folder.parent))
 
     def examples(self) -> Iterator[tuple[str, str]]:
         """Give each sentence with the name of its sign or `NO_SIGN`."""
         for name, sign in self.signs.items():
             yield from ((text, name) for text, _ in sign.sentences())
             yield from ((text, NO_SIGN) for text, _ in sign.look_alikes())
-        yield from ((text, NO_SIGN) for text, _ in _sentences(self.harmless))
+        yield from ((text, NO_SIGN) for text, _ in sentences_of(self.harmless))
 
     def find(self, text: str) -> str | None:
         """Return the name of the sign that a pattern finds in `text`, or None."""
-        clauses = [self._words(clause) for clause in self._clauses(text)]
+        clauses = list(self._clauses(text))
         for pattern in self._patterns:
             if pattern.anywhere:
-                if self._stands_anywhere(pattern, clauses):
-                    return pattern.sign
-                continue
-            for clause in clauses:
-                if any(not self._context.denies(clause, *span) for span in _matches(pattern, clause)):
-                    return pattern.sign
+                found = _stands_anywhere(pattern, clauses)
+            else:
+                found = any(
+                    not clause.is_elsewhere
+                    and any(not self._context.denies(clause, *span) for span in _matches(pattern, clause))
+                    for clause in clauses
+                )
+            if found:
+                return pattern.sign
         return None
 
-    def is_denied(self, text: str) -> bool:
-        """Tell whether all that `text` says is of another time or person, a question about nobody, or a denial."""
-        clauses = [self._words(clause) for clause in self._clauses(text)]
-        return bool(clauses) and all(self._context.is_none(clause) for clause in clauses)
+    def repaired(self, text: str) -> str:
+        """Return a text in small letters, its misspelt words of safety read as what they are meant to be."""
+        return _WORD.sub(lambda word: self._repair(word[0]), plain(text[:LONGEST_SCAN]))
 
-    def _clauses(self, text: str) -> list[str]:
-        return [clause for clause in _CLAUSE_END.split(plain(text[:LONGEST_SCAN])) if clause.strip()]
+    def _clauses(self, text: str) -> Iterator[Clause]:
+        """Give the clauses of a text; a very long one in pieces that overlap."""
+        for part in _CLAUSE_END.split(plain(text[:LONGEST_SCAN])):
+            words = [self._repair(word) for word in _WORD.findall(part)]
+            for start in range(0, len(words), _LONGEST_CLAUSE - _OVERLAP):
+                yield self._clause(words[start : start + _LONGEST_CLAUSE])
 
-    def _words(self, clause: str) -> Words:
-        words = [self._repair(word) for word in _WORD.findall(clause)]
-        found = Words(words)
+    def _clause(self, words: list[str]) -> Clause:
+        clause = Clause(words)
         for start, word in enumerate(words):
             for phrase in self._begun.get(word, ()):
                 if tuple(words[start : start + len(phrase)]) == phrase:
-                    found.spans.setdefault(phrase, []).append((start, start + len(phrase)))
-        return found
-
-    def _stands_anywhere(self, pattern: Pattern, clauses: list[Words]) -> bool:
-        """Tell whether each group of a pattern stands somewhere in a message, undenied, and nothing that is excluded."""
-        kept = [
-            phrase
-            for clause in clauses
-            for phrase, spans in clause.spans.items()
-            for span in spans
-            if not self._context.denies(clause, *span)
-        ]
-        found = frozenset(kept)
-        return all(group & found for group in pattern.groups) and not pattern.excluded & found
+                    clause.spans.setdefault(phrase, []).append((start, start + len(phrase)))
+        self._context.read(clause)
+        return clause
 
     def _pattern(self, sign: str, text: str, anywhere: bool = False) -> Pattern:
         text, _, excluded = text.partition("~")
@@ -171,25 +178,26 @@ class Signs:
         groups = tuple(frozenset(self._phrases(group)) for group in re.split(r"[+>]", text))
         return Pattern(sign, groups, frozenset(self._phrases(excluded)), in_order, anywhere)
 
-    def _phrases(self, text: str) -> Iterator[tuple[str, ...]]:
+    def _phrases(self, text: str) -> Iterator[Phrase]:
         for term in text.split():
-            named = re.fullmatch(r"<(\w+)>", term)
+            named = re.fullmatch(r"\$(\w+)", term)
             for phrase in self._named[named[1]] if named else [term]:
                 yield tuple(phrase.split("_"))
 
-    def _ordinary_words(self) -> frozenset[str]:
-        """Return the words that the sentences hold often, or that are no sign."""
-        counts: Counter[str] = Counter()
-        for text, _ in self.examples():
-            counts.update(set(_WORD.findall(plain(text))))
-        return frozenset(word for word, count in counts.items() if count >= _OFTEN)
+
+def _ordinary_words(folder: Path) -> frozenset[str]:
+    """Return the words that the files of a folder hold often enough to be no slip."""
+    counts: Counter[str] = Counter()
+    for path in folder.rglob("*.yml"):
+        counts.update(_WORD.findall(plain(path.read_text(encoding="utf-8"))))
+    return frozenset(word for word, count in counts.items() if count >= _OFTEN)
 
 
 class Repair:
     """Reads a word that no text holds as the one of a list that differs in a single letter, or in two swapped ones."""
 
     def __init__(self, wanted: Iterable[str], known: frozenset[str]) -> None:
-        self._wanted = {word for word in wanted if len(word) >= _SHORTEST_REPAIRED + 1}
+        self._wanted = {word for word in wanted if len(word) >= _SHORTEST_REPAIRED}
         self._known = known | set(wanted)
         self._shortened: dict[str, set[str]] = {}
         for word in self._wanted:
@@ -204,7 +212,13 @@ class Repair:
         if len(word) < _SHORTEST_REPAIRED or len(word) > 20 or word in self._known or not word.isalpha():
             return word
         near = {wanted for shorter in _shortened(word) for wanted in self._shortened.get(shorter, ())}
-        fitting = sorted(wanted for wanted in near if wanted[0] == word[0] and _is_near(word, wanted))
+        # So short a word has many neighbours, of which only one with the same letters is likely.
+        is_short = len(word) == _SHORTEST_REPAIRED
+        fitting = sorted(
+            wanted
+            for wanted in near
+            if wanted[0] == word[0] and _is_near(word, wanted) and (not is_short or sorted(wanted) == sorted(word))
+        )
         return fitting[0] if fitting else word
 
 
@@ -214,7 +228,7 @@ class _Context:
     def __init__(self, content: dict[str, Any], phrases: Any) -> None:
         negated, historical, other = content["negated"], content["historical"], content["other_person"]
         self._negations = frozenset(phrases(negated["cues"]))
-        self._negation_reach: int = negated["reach"]
+        self._reach: int = negated["reach"]
         self._ends = frozenset(phrases(negated["ends"]))
         self._apart = frozenset(phrases(negated["apart"]))
         self._past = frozenset(phrases(historical["cues"]))
@@ -226,49 +240,51 @@ class _Context:
         self._pleas = frozenset(phrases(other["pleas"]))
 
     @property
-    def phrases(self) -> frozenset[tuple[str, ...]]:
+    def phrases(self) -> frozenset[Phrase]:
         """Every phrase that counts here."""
         return self._negations.union(
-            self._ends, self._apart, self._past, self._now, self._questions, self._persons, self._others, self._befell, self._pleas
+            self._ends,
+            self._apart,
+            self._past,
+            self._now,
+            self._questions,
+            self._persons,
+            self._others,
+            self._befell,
+            self._pleas,
         )
 
-    def denies(self, clause: Words, start: int, end: int, own: frozenset[int] = frozenset()) -> bool:
-        """Tell whether the words from `start` to `end` of a clause are denied; those at `own` belong to the sign."""
-        return self._is_negated(clause, start, end, own) or self.is_none(clause, negated=False)
-
-    def is_none(self, clause: Words, negated: bool = True) -> bool:
-        """Tell whether a clause is about another time, another person's past or nobody, or denies something."""
+    def read(self, clause: Clause) -> None:
+        """Note in a clause what denies it or a part of it."""
         has = clause.spans.keys()
-        if not self._now.isdisjoint(has):
-            return negated and self._has_negation(clause)
+        apart = {place for phrase in self._apart & has for span in clause.spans[phrase] for place in range(*span)}
+        denials = (span for phrase in self._negations & has for span in clause.spans[phrase])
+        clause.denials = sorted(span for span in denials if span[0] not in apart)
+        clause.ends = sorted(span[0] for phrase in self._ends & has for span in clause.spans[phrase])
         is_past = not self._past.isdisjoint(has) or any(map(_YEAR.fullmatch, clause.words))
         is_question = (clause.words[0],) in self._questions and self._persons.isdisjoint(has)
         is_others = bool(self._others & has) and bool(self._befell & has) and self._pleas.isdisjoint(has)
-        return is_past or is_question or is_others or (negated and self._has_negation(clause))
+        clause.is_elsewhere = self._now.isdisjoint(has) and (is_past or is_question or is_others)
 
-    def _has_negation(self, clause: Words) -> bool:
-        return self._is_negated(clause, len(clause.words), len(clause.words), frozenset(), len(clause.words))
-
-    def _is_negated(self, clause: Words, start: int, end: int, own: frozenset[int], reach: int | None = None) -> bool:
-        masked = {place for phrase in self._apart for span in clause.spans.get(phrase, ()) for place in range(*span)}
-        ends = [span[0] for phrase in self._ends for span in clause.spans.get(phrase, ())]
-        first = start - (self._negation_reach if reach is None else reach)
-        for phrase in self._negations:
-            for place, past in clause.spans.get(phrase, ()):
-                if place < first or place >= end or place in own or place in masked:
-                    continue
-                if not any(past <= mark < start for mark in ends):
-                    return True
+    def denies(self, clause: Clause, start: int, end: int, own: frozenset[int] = frozenset()) -> bool:
+        """Tell whether the words from `start` to `end` of a clause are denied; those at `own` belong to the sign."""
+        for place, past in clause.denials:
+            reaches = start - self._reach <= place < end and place not in own
+            if reaches and not any(past <= mark < start for mark in clause.ends):
+                return True
         return False
 
 
 def plain(text: str) -> str:
     """Return a text in small letters, without accents and apostrophes."""
-    letters = "".join(mark for mark in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(mark))
+    text = text.lower()
+    if text.isascii():
+        return re.sub("['`]", "", text)
+    letters = "".join(mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark))
     return re.sub(r"['’`´]", "", letters)
 
 
-def _matches(pattern: Pattern, clause: Words) -> Iterator[tuple[int, int, frozenset[int]]]:
+def _matches(pattern: Pattern, clause: Clause) -> Iterator[tuple[int, int, frozenset[int]]]:
     """Give where the groups of a pattern stand near each other: from, to, and the places of its own words."""
     marks: list[tuple[int, int, int]] = []
     for index, group in enumerate(pattern.groups):
@@ -301,12 +317,19 @@ def _matches(pattern: Pattern, clause: Words) -> Iterator[tuple[int, int, frozen
         yield first, past, frozenset(place for mark in kept for place in range(mark[0], mark[1]))
 
 
-def _all(groups: Iterable[frozenset[tuple[str, ...]]]) -> Iterator[tuple[str, ...]]:
+def _stands_anywhere(pattern: Pattern, clauses: list[Clause]) -> bool:
+    """Tell whether each group of a pattern stands somewhere in a message, undenied, and nothing that is excluded."""
+    found = {phrase for clause in clauses if not clause.is_elsewhere and not clause.denials for phrase in clause.spans}
+    return all(group & found for group in pattern.groups) and not pattern.excluded & found
+
+
+def _all(groups: Iterable[frozenset[Phrase]]) -> Iterator[Phrase]:
     for group in groups:
         yield from group
 
 
-def _sentences(cells: dict[str, str]) -> Iterator[tuple[str, str]]:
+def sentences_of(cells: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Give each line of some headed lists, with its heading."""
     for cell, lines in cells.items():
         yield from ((line.removeprefix("- ").strip(), cell) for line in lines.strip().splitlines())
 
@@ -326,7 +349,7 @@ def _is_near(word: str, wanted: str) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  (a safe loader)
     return content
 
 

@@ -172,14 +172,14 @@ class WebsiteChannel(InputChannel):
             except TooLarge:
                 answer = fault(request, 413, f"a request has at most {LARGEST_BODY} bytes")
             except TooMany as limit:
-                answer = fault(request, 429, "too much at once; please wait a moment")
-                retry = {"Retry-After": str(limit.seconds)}
+                answer = await self._urgent(request) or fault(request, 429, "too much at once; please wait a moment")
+                retry = {"Retry-After": str(limit.seconds)} if answer.status == 429 else {}
             except SanicException:
                 raise
             except Exception as error:
                 logger.error("A request to %s failed: %s.", request.path, type(error).__name__)
-                answer = fault(request, 503, "something went wrong on our side")
-                retry = {"Retry-After": "5"}
+                answer = await self._urgent(request) or fault(request, 503, "something went wrong on our side")
+                retry = {"Retry-After": "5"} if answer.status == 503 else {}
             answer.headers.update({"Cache-Control": "no-store", **retry})
             return answer
 
@@ -260,6 +260,32 @@ class WebsiteChannel(InputChannel):
                 said = await self._turn(request.app, session, message, text)
         return said
 
+    async def _urgent(self, request: Request) -> HTTPResponse | None:
+        """Return what care says to a message that could not be taken, whoever sent it, or None when it says nothing.
+
+        An emergency waits for no quota, token or database. These words are not kept.
+        """
+        if request.path != f"{_PREFIX}/messages":
+            return None
+        try:
+            body = await _body(request)
+            text, message = body.get("text"), body.get("id")
+            if not isinstance(text, str) or not isinstance(message, str):
+                return None
+            output = WebsiteOutput(self.name(), message)
+            conversation = self._conversation(f"{hash(request.token)}")
+            reply = await Gate.of(request.app).emergency(
+                UserMessage(text, output, conversation, input_channel=self.name(), message_id=message)
+            )
+            for words in reply.words if reply else ():
+                await output.send_response(conversation, words)
+        except Exception as error:
+            logger.error("An emergency could not be looked for: %s.", type(error).__name__)
+            return None
+        if not output.said:
+            return None
+        return response.json({"messages": output.said, "token": request.token, "expires_in": self._sessions.seconds})
+
     async def _session(self, request: Request) -> str:
         """Return the session of the request's token.
 
@@ -325,12 +351,15 @@ class WebsiteChannel(InputChannel):
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    """Read a request's body, which must be a JSON object.
+    """Read a request's body, which must be a JSON object; it is kept for who asks again.
 
     Raises:
         TooLarge: it is larger than `LARGEST_BODY`.
         Refused: it is something else.
     """
+    if hasattr(request.ctx, "read"):
+        kept: dict[str, Any] = request.ctx.read
+        return kept
     content = await body_of(request, LARGEST_BODY)
     try:
         body = json.loads(content)
@@ -338,4 +367,5 @@ async def _body(request: Request) -> dict[str, Any]:
         raise Refused(400, "the body must be JSON") from error
     if not isinstance(body, dict):
         raise Refused(400, "the body must be a JSON object")
+    request.ctx.read = body
     return body

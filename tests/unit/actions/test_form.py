@@ -239,18 +239,6 @@ async def test_a_day_of_the_first_message_that_will_not_do_is_said_at_once() -> 
     assert spoken == ["utter_booking_intro", "utter_booking_time_closed"]
 
 
-@pytest.mark.parametrize("requested", SLOTS)
-async def test_after_an_emergency_the_form_does_not_ask_on(requested: str) -> None:
-    slots, spoken = await turn("my calf is swollen and I can't breathe", requested, "report_red_flag")
-    assert slots == {"urgent": True, "booking_status": "paused", "requested_slot": None}
-    assert spoken == ["utter_report_red_flag"]
-
-
-async def test_an_emergency_keeps_what_is_told_beside_it() -> None:
-    slots, _ = await turn("any weekday morning, also my chest hurts", "booking_time", "report_red_flag")
-    assert slots["booking_time"]["words"] == "any weekday morning"
-
-
 async def test_no_reason_is_offered_after_an_emergency() -> None:
     for urgent, titles in ((True, ["Skip"]), (False, ["Runner's knee", "Skip"])):
         tracker = Tracker("rest:1", {"urgent": urgent}, {}, [], False, None, {}, None)

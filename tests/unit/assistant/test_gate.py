@@ -1,6 +1,8 @@
 """What every message passes."""
 
 import asyncio
+import itertools
+import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
@@ -14,6 +16,8 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant import choices
 from assistant.gate import LONGEST_MESSAGE, Gate, clean, latest_answer, stated
+from assistant.nlu.alarms import AFTER_KEY
+from assistant.nlu.signs import SIGN_KEY
 from assistant.rasa.lock_store import ProcessLocks
 from clinic.intents import ASK_HELP, NO_WORDS
 from clinic.profile import the_clinic
@@ -26,7 +30,7 @@ class FakeAgent:
     """An agent that understands what it is told to, and answers each turn with the intent's name.
 
     Attributes:
-        questions: what `parse_message` finds beside the first intent.
+        questions: what `parse_message` finds beside the first intent, and `also` what else it says of a message.
         events: the conversation so far.
         handle: what happens at each turn instead of an answer.
         answered: what the turns of a message said before, by the message's id.
@@ -34,12 +38,14 @@ class FakeAgent:
 
     def __init__(self, *events: Event, questions: list[dict[str, Any]] | None = None) -> None:
         self.questions = questions
+        self.also: dict[str, Any] = {}
         self.events = list(events)
         self.handle: Callable[[UserMessage], Awaitable[None]] = self._answer
         self.parsed: list[str] = []
         self.handled: list[UserMessage] = []
         self.answered: dict[str, list[list[dict[str, Any]]]] = {}
         self.processor = self.tracker_store = self
+        self.domain = None
         self.lock_store = ProcessLocks()
 
     async def said(self, _sender: str, message: str) -> list[list[dict[str, Any]]]:
@@ -47,12 +53,19 @@ class FakeAgent:
 
     async def parse_message(self, message: UserMessage) -> dict[str, Any]:
         self.parsed.append(message.text)
-        understood = {"text": message.text, "intent": {"name": "ask_causes"}, "entities": []}
+        understood = {"text": message.text, "intent": {"name": "ask_causes"}, "entities": [], **self.also}
         return understood | ({"questions": self.questions} if self.questions else {})
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
-        slots = [AnySlot("booking_status", mappings=[])]
+        slots = [AnySlot(name, mappings=[]) for name in ("booking_status", "care")]
         return DialogueStateTracker.from_events(sender_id, self.events, slots=slots) if self.events else None
+
+    async def fetch_tracker_and_update_session(self, sender_id: str, *_others: Any) -> DialogueStateTracker:
+        slots = [AnySlot(name, mappings=[]) for name in ("booking_status", "care", "urgent", "requested_slot")]
+        return DialogueStateTracker.from_events(sender_id, self.events, slots=slots)
+
+    async def save_tracker(self, tracker: DialogueStateTracker) -> None:
+        self.events = list(tracker.events)
 
     async def handle_message(self, message: UserMessage) -> None:
         self.handled.append(message)
@@ -244,8 +257,126 @@ async def test_of_a_long_message_the_end_is_read() -> None:
 @pytest.mark.parametrize("before", ["", "I run a lot. " * 100, "I ran a marathon last year. "])
 async def test_a_sign_of_an_emergency_anywhere_in_a_long_message_is_seen(before: str) -> None:
     agent = FakeAgent()
-    await said(f"{before}I can't put any weight on my leg. {'I like to run. ' * 100}what causes it?", agent)
-    assert agent.intents == ["report_red_flag"]
+    words = await said(f"{before}I can't put any weight on my leg. {'I like to run. ' * 100}what causes it?", agent)
+    assert "today" in words[0]
+    assert agent.handled == []
+
+
+# ---------------------------------------------------------------- an emergency, and after it
+
+
+async def held(*messages: tuple[str, dict[str, Any]], events: tuple[Event, ...] = (), message: str = "") -> FakeAgent:
+    """Hold a conversation of texts and what is understood of each; `replies` of the agent are what was said to each."""
+    agent = FakeAgent(*events)
+    agent.replies = []  # type: ignore[attr-defined]
+    for text, also in messages:
+        agent.also = also
+        agent.replies.append(await said(text, agent))  # type: ignore[attr-defined]
+    return agent
+
+
+CHEST = ("my chest hurts", {SIGN_KEY: "chest or breathing"})
+CALF = ("my calf is hot and swollen", {SIGN_KEY: "clot"})
+DESPAIR = ("i want to die", {SIGN_KEY: "self-harm"})
+DOCTOR = ("the doctor says it is fine", {AFTER_KEY: ["seen_to", 0.95]})
+
+
+def intent(name: str) -> dict[str, Any]:
+    return {"intent": {"name": name}}
+
+
+async def test_an_emergency_is_answered_before_any_policy_and_kept() -> None:
+    agent = await held(CHEST)
+    assert "call 911 now" in agent.replies[0][0]
+    assert agent.handled == []
+    assert [event.intent_name for event in agent.events if isinstance(event, UserUttered)] == ["ask_causes"]
+    assert any(isinstance(event, BotUttered) for event in agent.events)
+
+
+async def test_an_emergency_pauses_the_booking() -> None:
+    agent = await held(CALF, events=(asked("book"), FORM))
+    assert "your booking waits" in agent.replies[0][1].lower()
+    assert SlotSet("booking_status", "paused") in agent.events
+    assert ActiveLoop(None) in agent.events
+
+
+@pytest.mark.parametrize(
+    "name", ["ask_exercises", "thank", "affirm", "deny", "greet", "nlu_fallback", "describe_symptoms"]
+)
+@pytest.mark.parametrize("sign", [CHEST, CALF, DESPAIR])
+async def test_after_an_emergency_the_care_is_said_again_in_other_words(name: str, sign: Any) -> None:
+    agent = await held(sign, *[("whatever", intent(name))] * 3)
+    assert len({words for (words,) in agent.replies}) == 4
+    assert all(re.search("911|988|today", words) for (words,) in agent.replies)
+    assert agent.handled == []
+
+
+@pytest.mark.parametrize("meaning", ["seen_to", "on_the_way", "mistaken"])
+async def test_the_care_ends_when_it_is_seen_to(meaning: str) -> None:
+    agent = await held(CALF, ("we are there", {AFTER_KEY: [meaning, 0.9]}), ("what causes it", {}))
+    assert re.search("glad|good", agent.replies[1][0], re.IGNORECASE)
+    assert agent.replies[2] == ["ask_causes"]
+
+
+async def test_what_is_hardly_sure_ends_nothing() -> None:
+    agent = await held(CALF, ("mm", {AFTER_KEY: ["seen_to", 0.4]}))
+    assert "today" in agent.replies[1][0]
+
+
+async def test_a_question_to_the_desk_is_answered_after_the_care() -> None:
+    agent = await held(CALF, ("where are you", intent("ask_clinic_admin")))
+    assert "today" in agent.replies[1][0]
+    assert agent.replies[1][1] == "ask_clinic_admin"
+
+
+async def test_after_words_of_self_harm_there_is_nothing_else() -> None:
+    agent = await held(DESPAIR, ("where are you", intent("ask_clinic_admin")), ("book me", intent("book_appointment")))
+    assert [len(reply) for reply in agent.replies] == [1, 1, 1]
+    assert all("988" in reply[0] for reply in agent.replies)
+
+
+@pytest.mark.parametrize("text", ["continue", "can we resume", "ok go on with it"])
+async def test_a_paused_booking_goes_on(text: str) -> None:
+    agent = await held(CALF, (text, intent("affirm")), events=(asked("book"), FORM))
+    assert agent.replies[1][-1] == "book_appointment"
+
+
+async def test_a_booking_goes_on_once_the_sign_is_seen_to() -> None:
+    agent = await held(CALF, DOCTOR, ("tuesday at 3", intent("inform")), events=(asked("book"), FORM))
+    assert agent.replies[2] == ["book_appointment"]
+
+
+ORDER = ["self-harm", "violence", "chest or breathing", "clot"]
+
+
+@pytest.mark.parametrize(("first", "second"), itertools.product(ORDER, ORDER))
+async def test_the_graver_sign_keeps_its_words(first: str, second: str) -> None:
+    agent = await held(("a", {SIGN_KEY: first}), ("b", {SIGN_KEY: second}), ("c", intent("thank")))
+    graver = min(first, second, key=ORDER.index)
+    number = {"self-harm": "988", "violence": "1-800-799", "clot": "today"}.get(graver, "911")
+    assert number in agent.replies[2][0]
+
+
+@pytest.mark.parametrize("name", ["stop", "inform", "ask_exercises"])
+async def test_a_grave_meaning_beats_stop_form_and_topic(name: str) -> None:
+    for sign in ORDER:
+        agent = await held(("text", {SIGN_KEY: sign, **intent(name)}), events=(asked("book"), FORM))
+        assert agent.handled == []
+        assert re.search("911|988", agent.replies[0][0])
+
+
+async def test_where_the_conversation_cannot_be_kept_the_care_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_arguments: Any) -> None:
+        raise StoreUnavailable("OperationalError")
+
+    agent = FakeAgent()
+    monkeypatch.setattr(agent, "retrieve", fails)
+    monkeypatch.setattr(agent, "said", fails)
+    agent.also = {SIGN_KEY: "clot"}
+    assert "today" in (await said("my calf is hot", agent, sender="rest:outage"))[0]
+    agent.also = {}
+    assert "today" in (await said("so can i run", agent, sender="rest:outage"))[0]
+    assert is_apology(await said("so can i run", agent, sender="rest:other"))
 
 
 # ---------------------------------------------------------------- what nobody may trigger by typing it
@@ -454,7 +585,7 @@ async def test_a_store_that_fails_while_a_button_is_looked_up_gets_an_apology(mo
     [("I want to die", "Please call or text 988 now"), ("my chest hurts", "Please call 911 now")],
 )
 async def test_where_nothing_works_an_emergency_is_still_told_where_help_is(text: str, words: str) -> None:
-    (answer,) = await said(text, None)
+    (answer,) = await said(text, None, sender=f"rest:{len(text)}")
     assert words in answer
 
 

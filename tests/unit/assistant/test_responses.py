@@ -4,20 +4,21 @@ import re
 from typing import Any
 
 import pytest
-import yaml
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import UserUttered
 from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from assistant.message import as_text
-from assistant.nlu.red_flags import RED_FLAGS_FILE, SIGN_KEY
+from assistant.nlu.signs import SIGN_KEY, the_signs
 from assistant.responses import ClinicResponses
 from clinic.articles import the_library
 from clinic.profile import ROOT, the_clinic
 
 ARTICLE = ROOT.parent / "shared" / "article.txt"
 LONGEST_ANSWER = 600
+LONGEST_SAFETY_SENTENCE = 20
+HIGHEST_SAFETY_GRADE = 6
 LONGEST_COPY = 8
 # What code fills in: assistant/responses.py the first, the action server the others.
 FILLED_BY_CODE = {
@@ -188,7 +189,7 @@ async def care_now(responses: ClinicResponses, sign: str | None) -> str:
     return response["text"]
 
 
-@pytest.mark.parametrize("sign", ["chest and breathing", "stroke", "allergy or overdose"])
+@pytest.mark.parametrize("sign", ["chest or breathing", "stroke", "allergy"])
 async def test_a_threat_to_life_is_told_to_call_at_once(responses: ClinicResponses, sign: str) -> None:
     text = await care_now(responses, sign)
     assert text.startswith(f"Please call {the_clinic().emergency_number} now.")
@@ -211,15 +212,32 @@ async def test_an_emergency_in_spanish_is_answered_in_it(responses: ClinicRespon
 
 @pytest.mark.parametrize("sign", [None, "locked"])
 async def test_any_other_emergency_is_told_where_care_is(responses: ClinicResponses, sign: str | None) -> None:
-    assert "urgent care or emergency department" in await care_now(responses, sign)
+    assert re.search("urgent care or (an )?emergency department", await care_now(responses, sign))
 
 
-def test_signs_that_words_are_for_exist() -> None:
-    signs = yaml.safe_load(RED_FLAGS_FILE.read_text(encoding="utf-8"))["signs"]
-    named = [sign for words in RESPONSES.values() for sign in words.get("metadata", {}).get("signs", [])]
-    assert named
-    assert set(named) <= set(signs)
-    assert len(set(named)) == len(named)
+@pytest.mark.parametrize("sign", the_signs().signs)
+async def test_each_sign_has_words_that_name_its_door_and_no_other(responses: ClinicResponses, sign: str) -> None:
+    text, door = await care_now(responses, sign), the_signs().signs[sign].door
+    if door == "visit":
+        assert "see a doctor" in text
+    else:
+        assert the_clinic().emergency_number in text
+    assert ("today" in text) is (door == "today")
+    assert (the_clinic().crisis_line in text) is (sign in ("self-harm", "in Spanish"))
+
+
+@pytest.mark.parametrize("name", [name for name in RESPONSES if name.startswith("utter_care")])
+def test_words_of_safety_are_short_and_plain(name: str) -> None:
+    for variation in DOMAIN["responses"][name]:
+        text = re.sub(r"\{\w+\}", "911", variation["text"])
+        sentences = [re.findall(r"[A-Za-z']+", part) for part in re.split(r"[.!?;:]\s", text) if part]
+        assert max(map(len, sentences)) <= LONGEST_SAFETY_SENTENCE
+        if "spanish" not in name:
+            told = [word for sentence in sentences for word in sentence]
+            syllables = sum(len(re.findall(r"[aeiouy]+(?!$)|[aiouy]+$|ee$|le$", word.lower())) or 1 for word in told)
+            # Flesch and Kincaid's grade.
+            grade = 0.39 * len(told) / len(sentences) + 11.8 * syllables / len(told) - 15.59
+            assert grade <= HIGHEST_SAFETY_GRADE, (round(grade, 1), text)
 
 
 def test_other_languages_get_the_emergency_numbers_before_the_clinic() -> None:

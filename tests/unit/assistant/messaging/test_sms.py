@@ -68,8 +68,13 @@ def test_other_words_are_not_the_carriers(text: str) -> None:
 
 
 def test_start_help_and_yes() -> None:
-    words = {"start": "START", "UNSTOP": "START", "help": "HELP", "Info?": "HELP", "Yes.": "YES"}
+    words = {"start": "START", "UNSTOP": "START", "help": "HELP", " INFO ": "HELP", "Yes.": "YES"}
     assert {word: keyword(word) for word in words} == words
+
+
+@pytest.mark.parametrize("text", ["help911", "911help", "Help?", "help!!!", "info?"])
+def test_a_cry_for_help_is_no_word_of_the_carriers(text: str) -> None:
+    assert keyword(text) is None
 
 
 @pytest.mark.parametrize("word", RESERVED)

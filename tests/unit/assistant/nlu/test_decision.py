@@ -15,20 +15,31 @@ from rasa.shared.nlu.constants import (
 )
 from rasa.shared.nlu.training_data.message import Message
 
+from assistant.nlu.alarms import ALARM_KEY
 from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
 from assistant.nlu.decision import Decision
 from assistant.nlu.featurizer import CLAUSES_KEY, QUESTIONS_KEY, UNANSWERED_KEY, split
+from assistant.nlu.signs import SIGN_KEY
 
 Ranking = dict[str, float]
 
 
-def decided(text: str, ranking: Ranking, *of_clauses: Ranking, entities: Sequence[tuple[str, str]] = ()) -> Message:
+def decided(
+    text: str,
+    ranking: Ranking,
+    *of_clauses: Ranking,
+    entities: Sequence[tuple[str, str]] = (),
+    sign: str | None = None,
+) -> Message:
     """Return a message whose clauses were ranked as told, after the decision; entities are (type, value)."""
     found = [{ENTITY_ATTRIBUTE_TYPE: kind, ENTITY_ATTRIBUTE_VALUE: value} for kind, value in entities]
     message = Message({TEXT: text, ENTITIES: found, INTENT_RANKING_KEY: ranked(ranking)})
     if of_clauses:
         message.set(CLAUSES_KEY, split(text)[1])
         message.set(CLAUSE_RANKINGS_KEY, [ranked(clause) for clause in of_clauses])
+    if sign:
+        message.set(SIGN_KEY, sign)
+        message.set(ALARM_KEY, 0.7)
     Decision(Decision.get_default_config()).process([message])
     return message
 
@@ -43,28 +54,15 @@ def asked(message: Message) -> list[str]:
     return [question[INTENT][INTENT_NAME_KEY] for question in message.get(QUESTIONS_KEY) or []]
 
 
-@pytest.mark.parametrize(
-    ("ranking", "intent"),
-    [
-        ({"report_red_flag": 0.51, "describe_symptoms": 0.49}, "report_red_flag"),
-        ({"report_red_flag": 0.35, "describe_symptoms": 0.3}, "report_red_flag"),
-        ({"report_red_flag": 0.46, "describe_symptoms": 0.5}, "describe_symptoms"),
-        ({"report_red_flag": 0.29, "describe_symptoms": 0.2}, "nlu_fallback"),
-    ],
-)
-def test_an_emergency_is_believed_where_it_leads_or_is_as_likely_as_all_else(ranking: Ranking, intent: str) -> None:
-    assert decided("she limps after soccer", ranking).get(INTENT)[INTENT_NAME_KEY] == intent
+def test_what_the_alarms_found_comes_before_all_else() -> None:
+    message = decided("what causes it? my chest hurts", {"ask_causes": 0.9}, {"ask_causes": 0.9}, {}, sign="chest")
+    assert message.get(INTENT) == {INTENT_NAME_KEY: "report_red_flag", PREDICTED_CONFIDENCE_KEY: 0.7}
+    assert asked(message) == []
 
 
-def test_a_denied_sign_is_no_emergency_in_a_clause_either() -> None:
-    text = "I don't have chest pain. Is swimming ok?"
-    swimming = {"ask_activity_modification": 0.9}
-    whole = {"ask_activity_modification": 0.7, "report_red_flag": 0.26}
-    assert decided(text, whole, {"report_red_flag": 0.99}, swimming).get(INTENT)[INTENT_NAME_KEY] == next(
-        iter(swimming)
-    )
-    told = decided("I lost my balance and hit it. Is swimming ok?", whole, {"report_red_flag": 0.99}, swimming)
-    assert told.get(INTENT)[INTENT_NAME_KEY] == "report_red_flag"
+def test_what_the_alarms_did_not_find_is_none() -> None:
+    message = decided("she limps after soccer", {"report_red_flag": 0.6, "describe_symptoms": 0.4})
+    assert message.get(INTENT) == {INTENT_NAME_KEY: "describe_symptoms", PREDICTED_CONFIDENCE_KEY: 1.0}
 
 
 def test_bare_topics_are_questions() -> None:
