@@ -60,18 +60,20 @@ def pressed(text: str, offered: Sequence[Button]) -> str | None:
     return next((button["payload"] for button in offered if text in (button["payload"], key(button["payload"]))), None)
 
 
-def chosen(text: str, offered: Sequence[Button], is_numbered: bool) -> str | None:
+def chosen(text: str, offered: Sequence[Button], is_numbered: bool, is_in_sight: bool = False) -> str | None:
     """Return the payload of the offered button that `text` names, or None.
 
     A label is named by its words, whatever their case and punctuation. A number counts only where the offer was shown
-    with numbers: "2", "2.", "number 2", "the second one", "2 no, I am new".
+    with numbers: "2", "2.", "number 2", "the second one", "2 no, I am new". Where it is in sight without them, its
+    place must be told in words: "number 2", "the second one".
     """
     words = _words(text)
     for button in offered:
         if words and words in (_words(button["title"]), [*_words(button["title"]), "please"]):
             return button["payload"]
     place, rest = _numbered(words)
-    if not is_numbered or place is None or not 1 <= place <= len(offered):
+    counts = is_numbered or (is_in_sight and not words[0].isdecimal())
+    if not counts or place is None or not 1 <= place <= len(offered):
         return None
     button = offered[place - 1]
     return button["payload"] if not rest or rest == _words(button["title"]) else None

@@ -24,8 +24,7 @@ from sanic import Sanic
 from assistant import metrics
 from assistant.care import CARE_SLOT, Care, Reply
 from assistant.choices import Button, chosen, is_closed, offer, pressed
-from assistant.context import meant
-from assistant.nlu.featurizer import QUESTIONS_KEY
+from assistant.context import turns_of
 from assistant.nlu.signs import SIGN_KEY, the_signs
 from assistant.rasa.tracker_store import reading_once
 from assistant.responses import ClinicResponses
@@ -177,9 +176,8 @@ class Gate:
         # Of a story that is too long, the end is where people ask.
         message.text = text[-LONGEST_MESSAGE:].lstrip("/ ")
         understood = await agent.processor.parse_message(message)
-        questions = understood.get(QUESTIONS_KEY) or [understood]
         tracker = await agent.tracker_store.retrieve(message.sender_id)
-        return [_turn_of(message, meant({**understood, **question}, tracker)) for question in questions]
+        return [_turn_of(message, turn) for turn in turns_of(understood, tracker)]
 
     async def _choice(self, text: str, message: UserMessage, agent: Agent) -> str | None:
         """Return the payload of a button of the latest offer that was pressed, or typed as its label or number."""
@@ -193,7 +191,8 @@ class Gate:
         # While a form waits for words, what is typed is an answer to it and not to something said before.
         if payload or (tracker.active_loop_name and not is_closed(_last_said(tracker))):
             return payload
-        return chosen(text, offer(said), is_closed(said) and _has_numbers(message.output_channel, offer(said)))
+        is_numbered = is_closed(said) and _has_numbers(message.output_channel, offer(said))
+        return chosen(text, offer(said), is_numbered, is_in_sight=is_closed(said) and not tracker.active_loop_name)
 
     async def _apologise(self, message: UserMessage) -> None:
         """Say that something failed, or what care says to the message.

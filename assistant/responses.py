@@ -1,5 +1,7 @@
-"""How the words of `data/` become an answer: the clinic's details, the source, and what fits the message."""
+"""How the words of `data/` become an answer: the wording that fits, the clinic's details, what stands around it."""
 
+import copy
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from rasa.core.nlg import TemplatedNaturalLanguageGenerator
@@ -7,10 +9,14 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
+from assistant.context import cited_before, heard_before, said_before
 from assistant.desk import Desk
+from assistant.nlu.aspects import ASKED_KEY
 from assistant.nlu.featurizer import UNANSWERED_KEY
 from assistant.nlu.signs import SIGN_KEY, the_signs
-from clinic.articles import Library, the_library
+from assistant.nlu.things import THINGS_FILE, People
+from assistant.wordings import Wordings, is_among
+from clinic.articles import Article, Library, the_library
 from clinic.intents import BOOK_APPOINTMENT, REPORT_RED_FLAG
 from clinic.matters import Matter
 from clinic.profile import the_clinic
@@ -19,10 +25,16 @@ _LEAST_SUGGESTIONS = 2
 _MOST_SUGGESTIONS = 3
 _LEAST_LIKELY_SUGGESTION = 0.1
 _SOMETHING_ELSE = {"title": "Something else", "payload": "/ask_help"}
+# What chooses a topic's words, and a conversation need not keep.
+_NOTES = frozenset({"unsaid", "as_whole", "it", "is_silent"})
+# How many of the latest messages a source, or a kind word, is not said again in.
+_RECENT = 4
+# What already tells who is speaking, or must not be longer than it is.
+_WITHOUT_NOTICE = frozenset({"utter_greet", "utter_ask_bot_identity", "utter_speak_other_language", "utter_apology"})
 
 
 class ClinicResponses(TemplatedNaturalLanguageGenerator):
-    """Rasa's templated responses, completed from `clinic.yml` and from what was understood."""
+    """Rasa's templated responses, completed from `clinic.yml` and from what was understood and said."""
 
     def __init__(
         self,
@@ -30,8 +42,9 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         domain: Domain | None = None,
         library: Library | None = None,
     ) -> None:
-        super().__init__(domain.responses if domain else {})
         self._library = library or the_library()
+        super().__init__(domain.responses if domain else {})
+        self._people = People(THINGS_FILE)
         self._placeholders = the_clinic().placeholders()
 
     @property
@@ -43,11 +56,13 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
     def responses(self, responses: dict[str, list[dict[str, Any]]]) -> None:
         self._responses = responses
         self._desk = Desk(the_clinic(), responses)
+        self._wordings = {name: Wordings(responses, name) for name in self._library.articles}
 
     async def generate(
         self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
     ) -> dict[str, Any] | None:
         understood = tracker.latest_message.parse_data if tracker.latest_message else {}
+        said, heard = said_before(tracker), heard_before(tracker)
         is_to_the_desk = utter_action == "utter_ask_clinic_admin"
         matter = self._desk.matter(understood.get("text") or "", is_to_the_desk) if is_to_the_desk else None
         article = self._library.articles.get(tracker.get_slot("article") or "") or self._library.article
@@ -56,19 +71,26 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
             **article.placeholders(),
             **self._desk.values(matter),
             "other_condition": _other_condition(understood.get("entities", [])),
+            "your": self._people.whose(heard),
+            "rest": self._topics_in_words(understood.get(UNANSWERED_KEY) or []),
             **kwargs,
         }
+        is_urgent = utter_action == f"utter_{REPORT_RED_FLAG}"
         suggestions = self._suggestions(understood.get("intent_ranking", []))
         utter_action = self._fitting(utter_action, tracker, understood, suggestions, matter)
-        response = await super().generate(utter_action, tracker, output_channel, **values)
+        wording = self._wording(utter_action, understood, article, said)
+        if wording is None:
+            response = await super().generate(utter_action, tracker, output_channel, **values)
+        else:
+            response = self._fill_response(copy.deepcopy(wording), tracker.current_slot_values(), **values)
         if response is None:
             return None
-        metadata = response.get("metadata", {})
-        if "section" in metadata:
-            reviewer = self._library.articles[metadata["article"]].reviewer
-            response["source"] = {"section": metadata["section"], "reviewer": reviewer}
-        if understood.get(UNANSWERED_KEY) and utter_action == f"utter_{understood['intent']['name']}":
-            response["text"] += f"\n{self.responses['utter_ask_the_rest'][0]['text']}"
+        response.pop("condition", None)
+        if not is_urgent:
+            self._complete(response, utter_action, understood, article, said, values, cited_before(tracker, _RECENT))
+            if heard and not said and utter_action not in _WITHOUT_NOTICE:
+                response["text"] += f"\n{self._filled('utter_notice', values)}"
+        response["metadata"] = {key: value for key, value in response["metadata"].items() if key not in _NOTES}
         if utter_action == "utter_did_you_mean":
             response["buttons"] = [*suggestions, _SOMETHING_ELSE]
         if tracker.active_loop_name and "buttons" in response:
@@ -77,6 +99,58 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
                 button for button in response["buttons"] if button["payload"] != f"/{BOOK_APPOINTMENT}"
             ]
         return response
+
+    def _wording(
+        self, utter_action: str, understood: dict[str, Any], article: Article, said: Sequence[str]
+    ) -> dict[str, Any] | None:
+        """Return the variation of a response that answers the thing asked, or None where nothing is asked of it."""
+        intent = utter_action.removeprefix("utter_")
+        is_asked = understood.get("intent", {}).get("name") == intent
+        asked = understood.get(ASKED_KEY) if is_asked else None
+        wordings = self._wordings[article.name]
+        if not asked:
+            return None
+        if self._library.kind(intent) == "answer" and wordings.is_topic(intent):
+            return wordings.answer(intent, asked, said)
+        fitting = wordings.under(utter_action, aspect=asked.get("aspect")) if asked.get("aspect") else []
+        return next((each for each in fitting if not is_among(each, said[:_RECENT])), fitting[0] if fitting else None)
+
+    def _complete(
+        self,
+        response: dict[str, Any],
+        utter_action: str,
+        understood: dict[str, Any],
+        article: Article,
+        said: Sequence[str],
+        values: dict[str, Any],
+        cited: Collection[str],
+    ) -> None:
+        """Add what stands around an answer: a kind word, the source, and what is left to ask."""
+        recent = said[:_RECENT]
+        metadata = response["metadata"]
+        word = self._kind_word(understood, article, recent)
+        if word:
+            response["text"] = f"{word} {response['text']}"
+        if "section" in metadata and metadata["section"] not in cited:
+            reviewer = self._library.articles[metadata["article"]].reviewer
+            response["source"] = {"section": metadata["section"], "reviewer": reviewer}
+        if understood.get(UNANSWERED_KEY) and utter_action == f"utter_{understood['intent']['name']}":
+            response["text"] += f"\n{self._filled('utter_ask_the_rest', values)}"
+
+    def _kind_word(self, understood: dict[str, Any], article: Article, recent: Sequence[str]) -> str | None:
+        """Return a word for the fear or frustration that a message tells of, unless it was just said."""
+        feeling = self._people.feeling(understood.get("text") or "")
+        words = self._wordings[article.name].under("utter_kind_word", feeling=feeling) if feeling else []
+        return None if not words or any(is_among(word, recent) for word in words) else words[0]["text"]
+
+    def _filled(self, name: str, values: dict[str, Any]) -> str:
+        text: str = self._fill_response({"text": self.responses[name][0]["text"]}, {}, **values)["text"]
+        return text
+
+    def _topics_in_words(self, intents: Sequence[str]) -> str:
+        """Return what topics are called in a sentence, as in "surgery and the diagnosis"."""
+        metadata = (self.responses.get(f"utter_{intent}", [{}])[0].get("metadata", {}) for intent in intents)
+        return " and ".join(dict.fromkeys(each.get("it", "the rest") for each in metadata))
 
     def _random_response_for(
         self, utter_action: str, output_channel: str, filled_slots: dict[str, Any]

@@ -20,7 +20,7 @@ _LISTS = ("conditions", "drugs", "drug_shapes", "topics", "topic_shapes")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # What the library alone reads of a response's metadata: a message need not carry it.
-_UNSAID = frozenset({"asked_as", "compares", "facts", "joins"})
+_UNSAID = frozenset({"asked_as", "compares", "facts", "joins", "rests_on"})
 
 Response = dict[str, Any]
 Kind = Literal[
@@ -80,7 +80,8 @@ class Library:
     The metadata of a response tell its `kind`, the `section` of the article that it rests on, the `facts` that its
     words hold (a "…" stands for words between), and its `topic`, by which a button names it. `asked_as` lists single
     words that ask for it; `joins` says that it may be answered beside another question of the same message, `compares`
-    that it tells the condition from others.
+    that it tells the condition from others. A topic's short answers name the facts they rest on in `rests_on`; `it` is
+    what the topic is called in a sentence, `unsaid` and `as_whole` serve `assistant/wordings.py`.
 
     Attributes:
         articles: the articles by the names of their folders.

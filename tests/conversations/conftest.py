@@ -13,7 +13,8 @@ A file `tests/conversations/<theme>/<sentence>.yml` holds `test_cases`, each a t
 
 `user` is what is typed, or the payload of a button that is pressed; `{repeat: text, times: n}` is a long one.
 Whatever the assistant says to it must be expected, message by message and in order, and nothing more may be said.
-`utter` expects the words, the source line and the buttons of that response under `data/`, filled from `clinic.yml`.
+`utter` expects the words, the source and the buttons of that response under `data/`, filled from `clinic.yml`: the
+source unless one of the last messages named it, and under the first message the notice of who is speaking.
 `bot` expects a message in which these words stand as written (line breaks and spaces count as one space).
 `buttons` expects the titles under the message before it, instead of those of the response; "..." stands for any titles.
 """
@@ -40,6 +41,19 @@ from tests.support.servers import Server, assistant
 _SECONDS_TO_ANSWER = 30
 _LONGEST_LINE_SHOWN = 300
 _ANY_TITLES = "..."
+_RECENT = 4
+_WITHOUT_NOTICE = frozenset(
+    {
+        "utter_greet",
+        "utter_ask_bot_identity",
+        "utter_speak_other_language",
+        "utter_report_red_flag",
+        "utter_red_flag_call_now",
+        "utter_red_flag_self_harm",
+        "utter_red_flag_violence",
+        "utter_red_flag_in_spanish",
+    }
+)
 _SERVER = pytest.StashKey[Server]()
 
 Said = dict[str, Any]
@@ -57,9 +71,9 @@ class Expected:
     words: str
     titles: list[str] | None = None
 
-    def difference(self, said: Said) -> str | None:
-        """Return what is wrong with a message, or None."""
-        pattern, titles = self._wanted()
+    def difference(self, said: Said, spoken: list[str]) -> str | None:
+        """Return what is wrong with a message that was said after others, or None."""
+        pattern, titles = self._wanted(spoken)
         shown = [button["title"] for button in said.get("buttons", [])]
         if not re.search(pattern, _one_line(said.get("text", ""))):
             return f"expected {self.kind}: {self.words}"
@@ -67,13 +81,14 @@ class Expected:
             return f"expected buttons: {titles}"
         return None
 
-    def _wanted(self) -> tuple[str, list[str] | None]:
+    def _wanted(self, spoken: list[str]) -> tuple[str, list[str] | None]:
         """Return a pattern of the words and the buttons' titles, None when any will do."""
         if self.kind == "bot":
             return re.escape(_one_line(self.words)), self.titles
         response = _responses()[self.words]
         titles = [button["title"] for button in response.get("buttons", [])]
-        return rf"^{_filled(response)}$", titles if self.titles is None else self.titles
+        notice = "" if spoken or self.words in _WITHOUT_NOTICE else f" {_responses()['utter_notice']['text']}"
+        return rf"^{_filled(response, notice, spoken)}$", titles if self.titles is None else self.titles
 
 
 @dataclass
@@ -158,15 +173,17 @@ def _turns(steps: list[dict[str, Any]]) -> list[Turn]:
 def _transcript(turns: list[Turn], answers: list[list[Said]]) -> tuple[str, bool]:
     """Return the conversation as lines with the first difference marked, and whether there is none."""
     lines = [""]
+    spoken: list[str] = []
     difference: str | None = None
     for turn, answer in zip(turns, answers, strict=True):
         lines.append(f"    user: {_shown(turn.user)}")
         for expected, said in itertools.zip_longest(turn.expected, answer):
             found = None
             if difference is None:
-                found = difference = _difference(expected, said)
+                found = difference = _difference(expected, said, spoken)
             mark = ">>>" if found else "   "
             if said:
+                spoken.append(said.get("text", ""))
                 lines.append(f"{mark}  bot: {_shown(said.get('text', ''))}")
                 if said.get("buttons"):
                     lines.append(f"{mark}       {[button['title'] for button in said['buttons']]}")
@@ -175,12 +192,12 @@ def _transcript(turns: list[Turn], answers: list[list[Said]]) -> tuple[str, bool
     return "\n".join(lines), difference is None
 
 
-def _difference(expected: Expected | None, said: Said | None) -> str | None:
+def _difference(expected: Expected | None, said: Said | None, spoken: list[str]) -> str | None:
     if expected is None:
         return "nothing more was expected"
     if said is None:
         return f"nothing was said, expected {expected.kind}: {expected.words}"
-    return expected.difference(said)
+    return expected.difference(said, spoken)
 
 
 def _fits(wanted: list[str], shown: list[str]) -> bool:
@@ -191,14 +208,15 @@ def _fits(wanted: list[str], shown: list[str]) -> bool:
     return bool(shown) and wanted[0] == shown[0] and _fits(wanted[1:], shown[1:])
 
 
-def _filled(response: dict[str, Any]) -> str:
-    """Return a pattern of a response's words; what `clinic.yml` does not fill may be anything."""
+def _filled(response: dict[str, Any], notice: str, spoken: list[str]) -> str:
+    """Return a pattern of a response's words after others; what `clinic.yml` does not fill may be anything."""
     values = {**the_clinic().placeholders(), **the_library().article.placeholders()}
     section = response.get("metadata", {}).get("section")
-    source = f" Source: “{section}”, reviewed by {the_library().article.reviewer}." if section else ""
+    cited = f"Source: “{section}”, reviewed by {the_library().article.reviewer}."
+    source = f" {cited}" if section and not any(cited in text for text in spoken[-_RECENT:]) else ""
     # A card stands after the first line.
     words = response["text"].strip().replace("\n", " {card}", 1)
-    pieces = re.split(r"\{(\w+)\}", _one_line(words + source))
+    pieces = re.split(r"\{(\w+)\}", _one_line(words + notice + source))
     for index in range(1, len(pieces), 2):
         pieces[index] = (
             "(?:.+ )?"
