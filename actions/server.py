@@ -8,18 +8,21 @@ import sys
 
 import structlog
 from prometheus_client import REGISTRY
+from pydantic import ValidationError
 from rasa_sdk.endpoint import create_app
 from sanic import Request, Sanic
 from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse, json
 
+from actions.calls import Call
 from booking.metrics import ACTION_FAILURES, Backlog
 from booking.store import Bookings, open_bookings
 from clinic.articles import the_library
 from clinic.profile import ClinicError, the_clinic
 from service import logs
 from service.health import Health
+from service.http import Protocol
 from service.secrets import secret
 from service.settings import SettingError, settings
 from service.startup import StartError, check_port
@@ -74,10 +77,20 @@ def build(token: str, bookings: Bookings) -> Sanic:
         # The SDK inflates such a body without bound.
         if "content-encoding" in request.headers:
             return json({"error": "send the body as it is"}, 415)
+        if request.body and not _is_call(request):
+            return json({"error": "the body is no action call"}, 400)
         structlog.contextvars.bind_contextvars(turn=_turn(request))
         return None
 
     return app
+
+
+def _is_call(request: Request) -> bool:
+    try:
+        Call.model_validate(request.json)
+    except (SanicException, ValidationError):
+        return False
+    return True
 
 
 def _action_name(request: Request) -> str | None:
@@ -113,5 +126,5 @@ def main() -> int:
         return 2
     app = build(token, bookings)
     REGISTRY.register(Backlog(bookings))
-    app.run(host, port, access_log=False, debug=False, motd=False, single_process=True)
+    app.run(host, port, access_log=False, debug=False, motd=False, single_process=True, protocol=Protocol)
     return 0

@@ -27,7 +27,7 @@ from service.startup import check_port
 # When a counter began tells nobody here anything.
 disable_created_metrics()
 # What a proxy or a browser sends.
-_OF_OTHERS = ("x-forwarded-for", "forwarded", "x-real-ip", "origin")
+_OF_OTHERS = ("x-forwarded-for", "forwarded", "x-real-ip", "via", "origin")
 _SECONDS_TO_CHECK = 3
 _REFUSAL = "metrics need METRICS_TOKEN, or a program on this machine"
 _OK, _AWAY = "ok", "away"

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
         "`conversation_events`; such as `amqps://…`",
         "off",
     )
+    sanic_request_timeout: int = _setting(15, "seconds that a request may take to arrive")
     messaging_secret: str | None = _secret("hashes phone numbers and encrypts what waits; the same on every server")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], Upper] = _setting(
         "INFO", "how much is logged"

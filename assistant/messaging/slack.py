@@ -59,7 +59,7 @@ class SlackChannel(MessagingChannel):
     def check(self, request: Request, body: bytes) -> None:
         try:
             is_valid = self._verifier.is_valid_request(body, dict(request.headers))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             is_valid = False
         if not is_valid:
             raise Forged("its signature is not that of the signing secret, or is old")

@@ -179,10 +179,13 @@ def _run_sanic_in_this_process() -> None:
     """
     from sanic import Sanic
 
+    from service.http import Protocol
+
     Sanic.start_method = "fork"
     sanics_run = Sanic.run
 
     def run(app: Any, *arguments: Any, workers: int = 1, **named: Any) -> None:
-        sanics_run(app, *arguments, workers=workers, single_process=workers == 1, motd=False, **named)
+        named |= {"single_process": workers == 1, "motd": False, "protocol": Protocol}
+        sanics_run(app, *arguments, workers=workers, **named)
 
     Sanic.run = run  # type: ignore[assignment,method-assign]

@@ -38,7 +38,8 @@ class Balancer(Server):
     """nginx with the project's template.
 
     Attributes:
-        action_url: where the assistant's servers reach the action servers.
+        action_port: the one before the action servers.
+        action_url: where the assistant's servers reach them.
     """
 
     def __init__(self, folder: Path, chats: list[str], helpers: list[str], trusted_proxy: str = "unix:") -> None:
@@ -57,8 +58,8 @@ class Balancer(Server):
         nginx = str(program("nginx", "nginx-light"))
         command = ["-p", str(own), "-c", "nginx.conf", "-g", "daemon off;"]
         super().__init__(command, "/chat/health", folder / "nginx.log", program=(nginx,))
-        action_port = free_port()
-        self.action_url = f"http://127.0.0.1:{action_port}/webhook"
+        self.action_port = free_port()
+        self.action_url = f"http://127.0.0.1:{self.action_port}/webhook"
         # Run by root, its worker would be nobody, who may not enter the folders of a test.
         (own / "nginx.conf").write_text(("user root;" if os.geteuid() == 0 else "") + _AROUND)
         (own / "chat.conf").write_text(
@@ -70,7 +71,7 @@ class Balancer(Server):
                 CLINIC_PHONE=the_clinic().phone,
             )
             .replace("listen 8080;", f"listen 127.0.0.1:{self.port};")
-            .replace("listen 8081;", f"listen 127.0.0.1:{action_port};")
+            .replace("listen 8081;", f"listen 127.0.0.1:{self.action_port};")
         )
 
     def kill(self) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from sanic import Sanic
 from sanic.server import AsyncioServer
 
+from service.http import Protocol
+
 
 @contextmanager
 def serving(app: Sanic) -> Iterator[str]:
@@ -19,7 +21,7 @@ def serving(app: Sanic) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
 
     async def start() -> AsyncioServer:
-        server = await app.create_server(sock=listener, return_asyncio_server=True, access_log=False)
+        server = await app.create_server(sock=listener, return_asyncio_server=True, access_log=False, protocol=Protocol)
         await server.startup()
         await server.start_serving()
         return server
