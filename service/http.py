@@ -7,7 +7,7 @@ hide in the body of the one before. Here they are refused before any of our code
 import re
 from time import monotonic
 
-from sanic.exceptions import BadRequest, RequestTimeout, SanicException
+from sanic.exceptions import BadRequest, InvalidHeader, RequestTimeout, SanicException
 from sanic.helpers import STATUS_CODES
 from sanic.http import Http, Stage
 from sanic.server import HttpProtocol
@@ -36,6 +36,7 @@ class _Messages(Http):
             raise BadRequest("Bad Request")
         if not self.request.head.isascii():
             self._make_headers_readable()
+        self._forget_strange_wishes()
 
     def _make_headers_readable(self) -> None:
         """Replace bytes that are not UTF-8, which Sanic gives as text that nothing can encode, log or compare."""
@@ -43,6 +44,13 @@ class _Messages(Http):
         readable = [(name, _readable(value)) for name, value in headers.items()]
         headers.clear()
         headers.extend(readable)
+
+    def _forget_strange_wishes(self) -> None:
+        """Take away an Accept that cannot be read: Sanic looks at it for the page of a fault, and fails again."""
+        try:
+            _ = self.request.accept
+        except InvalidHeader:
+            del self.request.headers["accept"]
 
     async def error_response(self, exception: Exception) -> None:
         """Refuse what is malformed or late with a bare answer; all other faults are the application's."""
