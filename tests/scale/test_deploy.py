@@ -5,11 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 from rasa.shared.utils.common import class_from_module_path
 from sanic.config import DEFAULT_CONFIG
 
@@ -24,7 +26,7 @@ OBJECTS = [each for path in KUBERNETES for each in yaml.safe_load_all(path.read_
 WORKLOADS = {each["metadata"]["name"]: each for each in OBJECTS if each["kind"] in ("Deployment", "Job")}
 DEPLOYMENTS = [name for name, each in WORKLOADS.items() if each["kind"] == "Deployment"]
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text(encoding="utf-8"))
-OWN_SERVICES = [name for name, each in COMPOSE["services"].items() if each["image"] == "clinic-chat"]
+OWN_SERVICES = [name for name, each in COMPOSE["services"].items() if each["image"].startswith("clinic-")]
 BALANCER = WORKLOADS["balancer"]["spec"]["template"]["spec"]["containers"][0]
 # How long a server may take to end well, in seconds: the worker for conversations, Sanic for requests.
 SECONDS_TO_DRAIN = worker._SECONDS_TO_DRAIN + DEFAULT_CONFIG["GRACEFUL_SHUTDOWN_TIMEOUT"]
@@ -77,7 +79,7 @@ def test_kustomize_puts_it_together(lint: Path, tmp_path: Path) -> None:
         whole = tmp_path / "whole.yaml"
         whole.write_text(run("kubectl", "kustomize", DEPLOY))
         assert run(lint / "kubernetes-validate", "--strict", whole).count(" passed ") == len(OBJECTS) + 1
-        assert "image: clinic-chat\n" not in whole.read_text()
+        assert not re.search(r"image: clinic-\w+\n", whole.read_text())
 
 
 def compose_settings() -> dict[str, str]:
@@ -170,15 +172,35 @@ def test_compose_knows_the_variables_of_every_channel() -> None:
     assert required <= given
 
 
-def test_the_image_runs_as_a_user_without_rights_and_brings_the_model() -> None:
-    lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines()
-    last_stage = lines[max(index for index, line in enumerate(lines) if line.startswith("FROM ")) :]
-    assert "USER 10001:10001" in last_stage
-    build = " ".join(lines[: len(lines) - len(last_stage)])
-    assert "uv sync --frozen --no-dev" in build
-    assert "assistant train" in build
+def stages() -> dict[str, str]:
+    """Return what each stage of the image adds, by its name."""
+    written = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    return dict(re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM |\Z)", written, re.DOTALL | re.MULTILINE))
+
+
+def test_an_image_runs_as_a_user_without_rights_and_carries_only_what_serves() -> None:
+    found = stages()
+    assert list(found)[-1] == "assistant"
+    assert "USER 10001:10001" in found["base"]
+    assert "assistant train" in found["build"]
+    assert "--group build" not in found["serving-packages"] + found["booking-packages"]
+    for name in ("booking", "assistant"):
+        assert "USER" not in found[name]
+        assert re.findall("--from=(\\S+) /app/.venv", found[name]) in (["booking-packages"], ["serving-packages"])
+    assert "models" in found["assistant"]
     for name in re.findall(r"^!(.+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8"), re.MULTILINE):
         assert (ROOT / name).exists()
+
+
+def test_what_hands_bookings_on_needs_only_its_own_packages() -> None:
+    wanted = run(sys.executable, "-m", "uv", "export", "--frozen", "--quiet", "--no-hashes", "--only-group", "booking")
+    allowed = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", wanted, re.MULTILINE)}
+    program = "import sys, booking.delivery, booking.store, booking.frontdesk.__main__; print(*sys.modules)"
+    imported = {name.partition(".")[0] for name in run(sys.executable, "-c", program).split()}
+    found = {canonicalize_name(each) for name in imported for each in packages_distributions().get(name, [])}
+    # It is found in every environment and imported by its own hook.
+    assert found - allowed <= {"setuptools"}
+    assert not imported & {"actions", "assistant", "rasa"}
 
 
 @pytest.mark.parametrize("module", ["assistant", "actions", "booking.store", "booking.delivery"])
