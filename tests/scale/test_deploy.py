@@ -197,7 +197,8 @@ def test_what_hands_bookings_on_needs_only_its_own_packages() -> None:
     allowed = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", wanted, re.MULTILINE)}
     program = "import sys, booking.delivery, booking.store, booking.frontdesk.__main__; print(*sys.modules)"
     imported = {name.partition(".")[0] for name in run(sys.executable, "-c", program).split()}
-    found = {canonicalize_name(each) for name in imported for each in packages_distributions().get(name, [])}
+    owners = packages_distributions()
+    found = {canonicalize_name(each) for name in imported for each in owners.get(name, [])}
     # It is found in every environment and imported by its own hook.
     assert found - allowed <= {"setuptools"}
     assert not imported & {"actions", "assistant", "rasa"}
