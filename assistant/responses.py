@@ -21,6 +21,8 @@ from clinic.intents import BOOK_APPOINTMENT, REPORT_RED_FLAG
 from clinic.matters import Matter
 from clinic.profile import the_clinic
 
+# The kinds of responses in whose place a matter of the front desk is answered, where the message names one.
+_MAY_NAME_A_MATTER = frozenset({"desk", "outside", "unsure"})
 _LEAST_SUGGESTIONS = 2
 _MOST_SUGGESTIONS = 3
 _LEAST_LIKELY_SUGGESTION = 0.1
@@ -63,8 +65,9 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
     ) -> dict[str, Any] | None:
         understood = tracker.latest_message.parse_data if tracker.latest_message else {}
         said, heard = said_before(tracker), heard_before(tracker)
-        is_to_the_desk = utter_action == "utter_ask_clinic_admin"
-        matter = self._desk.matter(understood.get("text") or "", is_to_the_desk) if is_to_the_desk else None
+        kind = self.responses.get(utter_action, [{}])[0].get("metadata", {}).get("kind")
+        text = understood.get("text") or ""
+        matter = self._desk.matter(text, is_to_the_desk=kind == "desk") if kind in _MAY_NAME_A_MATTER else None
         article = self._library.articles.get(tracker.get_slot("article") or "") or self._library.article
         values = {
             **self._placeholders,
