@@ -58,7 +58,9 @@ class EventBroker(PikaEventBroker):
         await super().close()
 
     async def _connect_at_last(self) -> None:
-        while not self._exchange:
+        task = asyncio.current_task()
+        # aio-pika takes the end of this task for a fault of the connection.
+        while not self._exchange and not (task and task.cancelling()):
             # Rasa's class logs what kept it from connecting, and waits before it raises that.
             with suppress(Exception):
                 await self.connect()
