@@ -1,17 +1,20 @@
 """The event broker: events of conversations for other systems, without anyone's words."""
 
 import asyncio
+import logging
 from collections import deque
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from aio_pika import RobustConnection
+from aio_pika.connection import make_url
 from rasa.core.brokers.pika import PikaEventBroker
 from rasa.utils.endpoints import EndpointConfig
 
 from service.sealing import pseudonym
 from service.settings import settings
 
+logger = logging.getLogger(__name__)
 _QUEUE = "conversation_events"
 _SECONDS_BETWEEN_TRIES = 5
 _MOST_KEPT = 10_000
@@ -32,7 +35,7 @@ class EventBroker(PikaEventBroker):
             url: such as `amqp://user:password@host:5672/vhost`, or `amqps://…` for TLS.
         """
         host = urlsplit(url).hostname or ""
-        super().__init__(host, username="", password="", queues=[_QUEUE], connection_attempts=1, **settings)
+        super().__init__(host, username="", password="", queues=[_QUEUE], **settings)
         self._url = url
         self._unpublished_events: deque[dict[str, Any]] = deque(maxlen=_MOST_KEPT)
         self._connecting = self._loop.create_task(self._connect_at_last())
@@ -45,7 +48,7 @@ class EventBroker(PikaEventBroker):
         url = settings().event_broker_url
         if not url:
             return None
-        return cls(url, retry_delay_in_seconds=_SECONDS_BETWEEN_TRIES, event_loop=asyncio.get_running_loop())
+        return cls(url, event_loop=asyncio.get_running_loop())
 
     def publish(self, event: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         """Publish an event without its words."""
@@ -55,23 +58,38 @@ class EventBroker(PikaEventBroker):
 
     async def close(self) -> None:
         self._connecting.cancel()
+        await asyncio.wait([self._connecting])
         await super().close()
+
+    async def connect(self) -> None:
+        """Connect once; nothing is left behind of a try that fails or is given up."""
+        try:
+            await super().connect()
+        except BaseException:
+            # Left alone, aio-pika's connection would try again for ever, beside the next one.
+            await super().close()
+            raise
+
+    async def _connect(self) -> RobustConnection:
+        # Rasa's own forgets a connection that is not made yet, so that nobody could end it.
+        self._connection = connection = RobustConnection(make_url(self._url), self._loop)
+        await connection.connect()
+        return connection
 
     async def _connect_at_last(self) -> None:
         task = asyncio.current_task()
-        # aio-pika takes the end of this task for a fault of the connection.
+        # Below, the end of this task may be taken for a fault of the connection.
         while not self._exchange and not (task and task.cancelling()):
-            # Rasa's class logs what kept it from connecting, and waits before it raises that.
-            with suppress(Exception):
+            try:
                 await self.connect()
+            except Exception as error:
+                logger.error("Connecting to RabbitMQ at '%s' failed: %s", self.host, error)
+                await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
         self._publish_unpublished_messages()
 
     def _publish_unpublished_messages(self, *_: Any, **__: Any) -> None:
         while self._unpublished_events:
             super().publish(self._unpublished_events.popleft())
-
-    def _configure_url(self) -> str:
-        return self._url
 
 
 def without_words(event: dict[str, Any]) -> dict[str, Any]:

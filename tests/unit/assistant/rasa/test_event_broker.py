@@ -85,6 +85,28 @@ async def test_a_broker_that_is_away_holds_nothing_up(
     assert [event["name"] for event in events._unpublished_events] == ["slot-2", "slot-3", "slot-4"]
     await events.close()
     assert "a-password" not in caplog.text
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_broker_that_accepts_and_never_answers_can_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asyncio.Event()
+
+    async def answer_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    monkeypatch.setenv("EVENT_BROKER_URL", f"amqp://guest:a-password@127.0.0.1:{port}/")
+    before = asyncio.all_tasks()
+    events = await rasas.EventBroker.create(ENDPOINT)
+    assert isinstance(events, EventBroker)
+    await asked.wait()
+    await events.close()
+    server.close()
+    await server.wait_closed()
+    assert asyncio.all_tasks() == before
 
 
 def test_endpoints_name_this_broker() -> None:
