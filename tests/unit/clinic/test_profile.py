@@ -11,6 +11,7 @@ from clinic.profile import ROOT, Clinic, ClinicError, clock, load, the_clinic
 from tests.support.samples import CLINIC
 
 CONTENT = yaml.safe_load((ROOT / "clinic.yml").read_text(encoding="utf-8"))
+OPTIONAL = {"holidays", "delivery", "desk", "origins", "privacy_page", "chat_button", "chat_field"}
 
 
 def moment(text: str) -> datetime.datetime:
@@ -33,7 +34,7 @@ def test_the_example_is_valid() -> None:
     assert load(ROOT / "clinic.yml").name == "In Motion O.C."
 
 
-@pytest.mark.parametrize("name", sorted({*CONTENT} - {"holidays", "delivery", "desk", "origins"}))
+@pytest.mark.parametrize("name", sorted({*CONTENT} - OPTIONAL))
 def test_a_missing_value_is_named(tmp_path: Path, name: str) -> None:
     content = {key: value for key, value in CONTENT.items() if key != name}
     with pytest.raises(ClinicError, match=rf"\n  {name}: Field required"):
