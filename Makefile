@@ -2,6 +2,9 @@
 .DELETE_ON_ERROR:
 .PHONY: help run test check train setup lint format benchmark figures audit
 
+# Compiling the libraries again at each start of a process takes longer than all that the process does.
+unexport PYTHONDONTWRITEBYTECODE
+
 PORT ?= 5005
 IN = PATH="$(CURDIR)/.venv/bin:$$PATH"
 PYTEST = $(IN) python -m pytest -q --no-header

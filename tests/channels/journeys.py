@@ -21,11 +21,14 @@ WORDS = {
     "only words": "I can only read words",
     "private please": "I only talk in private",
 }
-# Questions, and the section of the article that answers each.
+# Questions, and the section of the article that answers each. A section is not named again within four messages, so
+# that there must be five of them for each answer to name its own however often they are asked.
 QUESTIONS = {
     "What is runner's knee?": "What Is Runner’s Knee?",
     "What causes runner's knee?": "What Causes Runner’s Knee?",
     "How is runner's knee diagnosed?": "Runner’s Knee Symptoms",
+    "Does runner's knee need surgery?": "Surgery for Runner’s Knee",
+    "How is runner's knee treated?": "Runner’s Knee Treatment",
 }
 VISITOR, PHONE, SHOWN = "Ana Ruizinska", "949-555-0133", "(949) 555-0133"
 # Several platforms share these tests, and examples do not depend on the server.
@@ -135,7 +138,7 @@ class Journeys:
         assert len(person.heard()) == 1
 
     def test_a_burst_is_answered_in_order(self, at: Installation, person: Person) -> None:
-        questions = list(QUESTIONS) * 3
+        questions = list(QUESTIONS) * 2
         for question in questions:
             assert person.post(person.message(question)).status_code == 200
         at.settle()
@@ -143,7 +146,7 @@ class Journeys:
 
     def test_what_comes_out_of_order_is_answered_as_it_was_written(self, at: Installation, person: Person) -> None:
         messages = [person.message(question) for question in QUESTIONS]
-        with ThreadPoolExecutor(3) as threads:
+        with ThreadPoolExecutor(len(messages)) as threads:
             list(threads.map(person.post, reversed(messages)))
         at.settle()
         self._assert_answers(person, list(QUESTIONS))
