@@ -103,6 +103,8 @@ _TOLD, _SIMPLER, _DISAGREES, _COST, _WHOLE, _FAILS = "told", "simpler", "disagre
 _SURE, _VERY_SURE, _LIKELY, _SURE_INTENT, _VERY_SURE_INTENT = 0.5, 0.8, 0.3, 0.6, 0.8
 _IT = re.compile(r"\b(it|its|it's|this|that|thats|that's)\b", re.IGNORECASE)
 _MOST_QUESTIONS = 3
+# A longer question tells by itself which topic it is about, where that is sure.
+_MOST_WORDS_OF_A_FOLLOW_UP = 5
 _EVENTS_LOOKED_AT = 120
 _QUESTION = re.compile(
     r"\?|^\W*(?:(?:and|so|but|also|ok|then|or|hi|hello)\W+)*(?:what|whats|how|hows|why|when|where|which|who|can|could|should"
@@ -338,8 +340,10 @@ def _resolved(piece: dict[str, Any], intent: dict[str, Any], memory: Memory, is_
     elif aspect == _COST and is_sure and name not in {ASK_OTHER_CONDITION, OUT_OF_SCOPE}:
         return replace(asked, intent=_ADMIN_INTENT, thing=named.spoken)
     if aspect == _FAILS and is_sure and name == "feedback_negative" and not named.topics and not named.thing:
-        return replace(asked, intent=memory.topic or _CONDITION_INTENT)
+        return replace(asked, intent=memory.topic) if memory.topic else asked
     if name == "tell_me_more" and (not is_sure or aspect in {_WHOLE, "else", "can"}):
+        return asked
+    if name == "describe_symptoms" and confidence >= _SURE_INTENT and not is_sure and memory.topic is None:
         return asked
     return _about(asked, piece, named, memory)
 
@@ -407,9 +411,12 @@ def _about(asked: Question, piece: dict[str, Any], named: _Named, memory: Memory
         is_sure_of_another = is_of_article and (name in named.topics or confidence >= _VERY_SURE_INTENT)
         return asked if is_sure_of_another else _of_topic(asked, named.topics, piece, memory)
     if named.is_condition or (named.is_knee and memory.topic is None):
-        is_of_condition = not is_of_article and asked.sureness >= _SURE and _is_open(name, piece)
+        is_of_condition = not is_of_article and asked.sureness >= _VERY_SURE and _is_open(name, piece)
         return replace(asked, intent=_CONDITION_INTENT) if is_of_condition else asked
-    if memory.topic and asked.aspect and (piece["unknown"] == 0 or (_is_open(name, piece) and asked.sureness >= _SURE)):
+    is_of_last = piece["unknown"] == 0 or (_is_open(name, piece) and asked.sureness >= _SURE)
+    if is_of_article and confidence >= _VERY_SURE_INTENT and len(piece[TEXT].split()) > _MOST_WORDS_OF_A_FOLLOW_UP:
+        is_of_last = False
+    if memory.topic and asked.aspect and is_of_last:
         return replace(asked, intent=memory.topic, thing=memory.thing)
     if memory.topic is None and not is_of_article and asked.sureness >= _SURE and piece["unknown"] == 0:
         is_of_condition = name in {UNSURE, _BEYOND_INTENT, "ask_urgency", OUT_OF_SCOPE}

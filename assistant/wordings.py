@@ -18,6 +18,8 @@ _WHOLE, _SIMPLER, _NEAREST = "whole", "simpler", "nearest"
 _KINDS_OF_TOPICS = {"ask_cause": "cause", "ask_symptom": "sign"}
 _MORE = "More on this"
 _MOST_BUTTONS = 3
+# How sure an aspect must be for the answer to say that the article is silent on it.
+_SURE = 0.5
 
 
 class Wordings:
@@ -109,6 +111,8 @@ class Wordings:
         aspect, thing = asked.get("aspect"), asked.get("thing")
         name = f"utter_{topic}"
         general = self.under(_SILENT, aspect=aspect) if aspect else []
+        if asked.get("sureness", 1.0) < _SURE:
+            return
         unsaid = whole["metadata"].get("unsaid", {}).get(aspect) or (general[0]["text"] if general else None)
         if not unsaid or (self.under(name, aspect=aspect) and not thing):
             return

@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import json
 import logging
-import os
 import zlib
 from collections import Counter
 from functools import lru_cache
@@ -99,11 +98,11 @@ class Alarms(GraphComponent):
         return cls(config, model_storage, resource)
 
     def train(self, training_data: TrainingData) -> Resource:
-        encoder = Encoder(ENCODER_FOLDER, threads=os.cpu_count() or 1)
+        encoder = Encoder(ENCODER_FOLDER)
         others = [example for example in training_data.intent_examples if example.get(TEXT)]
         sentences = list(self._signs.examples())
         texts = [text for text, _ in sentences]
-        vectors = encoder.encode([split(text)[0] for text in texts])
+        vectors = encoder.encode_many([split(text)[0] for text in texts])
         signs = np.array([sign for _, sign in sentences])
         is_alarm = np.array(
             [*(signs != NO_SIGN), *(example.get(INTENT) == REPORT_RED_FLAG for example in others)], dtype=int
@@ -120,7 +119,7 @@ class Alarms(GraphComponent):
         after = list(sentences_of(yaml.safe_load(AFTER_FILE.read_text(encoding="utf-8"))["after"]))
         texts = [text for text, _ in after]
         meanings = np.array([meaning for _, meaning in after])
-        self._fit("after", encoder.encode([split(text)[0] for text in texts]), self._sparse(texts), meanings)
+        self._fit("after", encoder.encode_many([split(text)[0] for text in texts]), self._sparse(texts), meanings)
         self._persist()
         return self._resource
 

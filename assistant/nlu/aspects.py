@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import random
 import re
 from collections import Counter
@@ -93,9 +92,9 @@ class AspectClassifier(GraphComponent):
         self._columns = {run: column for column, run in enumerate(common_runs)}
         aspects, classes = np.unique([aspect for aspect, _, _ in examples], return_inverse=True)
         self._aspects = aspects.tolist()
-        encoder = Encoder(ENCODER_FOLDER, threads=os.cpu_count() or 1)
+        encoder = Encoder(ENCODER_FOLDER)
         self._model = fit(
-            encoder.encode([split(text)[0] for text in texts]),
+            encoder.encode_many([split(text)[0] for text in texts]),
             self._sparse(texts),
             classes,
             _weights(examples),

@@ -9,8 +9,10 @@ It gives the means of three of the six layers.
 import hashlib
 import importlib.util
 import itertools
+import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,9 @@ _LAYER_NORM_EPSILON = 1e-12
 _MAX_TOKENS = 128
 # A row holds the longest message that is in English; longer rows cost more than they save.
 _ROW_TOKENS = 400
+# Where there are many texts, rows of this length take two thirds of the time.
+_SHORT_ROW_TOKENS = 128
+_BATCH = 256
 
 # By piece of a text.
 Tokens = dict[str, list[int]]
@@ -43,12 +48,12 @@ class EncoderError(Exception):
 class Encoder:
     """Turns texts into vectors of `DIMENSIONS` float32 numbers: one unit vector for each pooled layer, side by side."""
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path) -> None:
         graph, tokenizer = folder / _GRAPH, folder / "tokenizer.json"
         if not (graph.is_file() and tokenizer.is_file()):
             raise EncoderError(f"No sentence encoder in {folder}: run `make setup` first.")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
@@ -62,10 +67,20 @@ class Encoder:
             texts: the pieces of each, which are read by themselves and whose tokens a vector is the mean of. Several
                 texts may hold the same piece; it is read once.
         """
+        return self._encode(texts, _ROW_TOKENS)
+
+    def encode_many(self, texts: list[list[str]]) -> np.ndarray:
+        """Return the vectors of texts as `encode` does, on all cores."""
+        batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            vectors = list(pool.map(lambda batch: self._encode(batch, _SHORT_ROW_TOKENS), batches))
+        return np.concatenate([np.empty((0, DIMENSIONS), dtype=np.float32), *vectors])
+
+    def _encode(self, texts: list[list[str]], row_tokens: int) -> np.ndarray:
         pieces = list(dict.fromkeys(itertools.chain.from_iterable(texts)))
         encodings = self._tokenizer.encode_batch(pieces)
         tokens = {piece: encoding.ids for piece, encoding in zip(pieces, encodings, strict=True)}
-        vectors = [self._run(row, tokens) for row in _rows(texts, tokens)]
+        vectors = [self._run(row, tokens) for row in _rows(texts, tokens, row_tokens)]
         return np.concatenate([np.empty((0, DIMENSIONS), dtype=np.float32), *vectors])
 
     def _run(self, texts: list[list[str]], tokens: Tokens) -> np.ndarray:
@@ -84,12 +99,12 @@ class Encoder:
         return vectors
 
 
-def _rows(texts: list[list[str]], tokens: Tokens) -> Iterator[list[list[str]]]:
-    """Give texts in rows whose pieces have no more than `_ROW_TOKENS`, or are of one text."""
+def _rows(texts: list[list[str]], tokens: Tokens, most: int) -> Iterator[list[list[str]]]:
+    """Give texts in rows whose pieces have no more than `most` tokens, or are of one text."""
     row: list[list[str]] = []
     for text in texts:
         pieces = {*text, *itertools.chain.from_iterable(row)}
-        if row and sum(len(tokens[piece]) for piece in pieces) > _ROW_TOKENS:
+        if row and sum(len(tokens[piece]) for piece in pieces) > most:
             yield row
             row = []
         row.append(text)

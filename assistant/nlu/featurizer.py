@@ -1,6 +1,5 @@
 """The graph component that gives each message, and each clause of it, its sentence embedding."""
 
-import os
 import re
 from functools import lru_cache
 from typing import Any
@@ -94,8 +93,8 @@ class SentenceFeaturizer(GraphComponent):
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         messages = [message for message in training_data.training_examples if message.get(TEXT)]
-        encoder = Encoder(ENCODER_FOLDER, threads=os.cpu_count() or 1)
-        vectors = encoder.encode([split(message.get(TEXT))[0] for message in messages])
+        encoder = Encoder(ENCODER_FOLDER)
+        vectors = encoder.encode_many([split(message.get(TEXT))[0] for message in messages])
         for message, vector in zip(messages, vectors, strict=True):
             _add(message, vector)
         return training_data
