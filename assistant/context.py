@@ -400,7 +400,8 @@ def _about(asked: Question, piece: dict[str, Any], named: _Named, memory: Memory
     is_of_article = name in _answered()
     if named.thing:
         kind, thing, home = named.thing
-        if name in {ASK_OTHER_CONDITION, OUT_OF_SCOPE} and not _is_ours(piece, named, memory):
+        is_another = kind == "condition" and name == ASK_OTHER_CONDITION and not named.is_condition
+        if is_another or (name in {ASK_OTHER_CONDITION, OUT_OF_SCOPE} and not _is_ours(piece, named, memory)):
             return asked
         likely = named.topics[0] if named.topics else name if is_of_article and confidence >= _SURE_INTENT else None
         if kind == "thing":

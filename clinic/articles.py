@@ -123,6 +123,7 @@ class Library:
         if article and path.name == _ARTICLE_FILE:
             self.articles[article] = _article(path, content)
             return
+        _check_names(path, content)
         self.rules += content.get("rules", [])
         self.stories += content.get("stories", [])
         self.examples += [
@@ -278,6 +279,19 @@ def _check(path: Path, name: str, variations: list[Response]) -> None:
         raise ArticleError(f"{path}: the `kind` of {name} must be one of {', '.join(get_args(Kind))}.")
     if sum("condition" not in variation for variation in variations) > 1:
         raise ArticleError(f"{path}: {name} is said elsewhere too; a second text needs a `condition`.")
+
+
+def _check_names(path: Path, content: dict[str, Any]) -> None:
+    """Check the names of rules and stories.
+
+    Raises:
+        ArticleError: one is no text, such as a bare "no", which YAML takes for False.
+    """
+    rules, stories = content.get("rules", []), content.get("stories", [])
+    names = [*(rule.get("rule") for rule in rules), *(story.get("story") for story in stories)]
+    for name in names:
+        if not isinstance(name, str):
+            raise ArticleError(f"{path}: the name {name!r} of a rule or story must be a text, in quotation marks.")
 
 
 def _inherited(variations: list[Response]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import logging
 import zlib
 from collections import Counter
 from functools import lru_cache
@@ -27,8 +26,6 @@ from assistant.nlu.regression import SoftmaxRegression, fit
 from assistant.nlu.signs import FOLDER, NO_SIGN, SIGN_KEY, Signs, sentences_of
 from clinic.intents import REPORT_RED_FLAG
 
-logger = logging.getLogger(__name__)
-
 # How likely it is that a message tells of a sign.
 ALARM_KEY = "alarm"
 # What a message means after an alarm, and how sure that is.
@@ -39,10 +36,6 @@ _COLUMNS = 2**16
 Row = tuple[np.ndarray, np.ndarray]
 _WORDS_AT_HAND = 4096
 _HEADS = ("alarm", "sign", "after")
-_THRESHOLDS = np.arange(0.2, 0.95, 0.05)
-# How many sentences in a row are left out together, and which share of other examples the threshold is sought with.
-_GROUP = 5
-_EACH = 6
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -63,9 +56,9 @@ class Alarms(GraphComponent):
             "iterations": 60,
             # What a sentence of `data/safety/` weighs beside another example.
             "sentence_weight": 3.0,
-            # How many false alarms among the look-alikes a missed sign weighs as much as, when the threshold is sought.
-            "miss_weight": 2.0,
-            "folds": 3,
+            # From here on a message is an alarm: the highest at which, of the messages of `shared/real`, none is missed
+            # that a lower one finds.
+            "threshold": 0.3,
             # From here on a clause is an alarm, where the whole does not speak against it.
             "clause_threshold": 0.95,
             # Below this no pattern and no clause counts.
@@ -83,8 +76,6 @@ class Alarms(GraphComponent):
         # No n-gram goes beyond a word, and words come again.
         self._ngrams_of = lru_cache(_WORDS_AT_HAND)(self._ngrams)
         self._names: dict[str, list[str]] = {}
-        # From here on a message is an alarm.
-        self._threshold = 1.0
         self._models: dict[str, SoftmaxRegression] = {}
 
     @classmethod
@@ -111,7 +102,6 @@ class Alarms(GraphComponent):
         of_others = np.concatenate([example.get_dense_features(TEXT)[1].features for example in others])
         sparse = self._sparse([*texts, *(example.get(TEXT) for example in others)])
         dense = np.concatenate([vectors, of_others])
-        self._threshold = self._best_threshold(dense, sparse, is_alarm, weights, len(texts))
         self._fit("alarm", dense, sparse, is_alarm, weights)
         told = np.flatnonzero(signs != NO_SIGN)
         # Which sign it is, the meaning tells alone.
@@ -147,9 +137,9 @@ class Alarms(GraphComponent):
         if found:
             return found
         clause = int(np.argmax(alarm[1:])) + 1 if len(alarm) > 1 else 0
-        if alarm[0] < self._threshold and alarm[clause] < self._config["clause_threshold"]:
+        if alarm[0] < self._config["threshold"] and alarm[clause] < self._config["clause_threshold"]:
             return None
-        place = 0 if alarm[0] >= self._threshold else clause
+        place = 0 if alarm[0] >= self._config["threshold"] else clause
         signs = self._models["sign"].probabilities(vectors[place : place + 1], np.zeros(1, dtype=np.float32))[0]
         return self._names["sign"][int(np.argmax(signs))]
 
@@ -160,42 +150,6 @@ class Alarms(GraphComponent):
         self._names[head] = [str(name) for name in names]
         rows = np.ones(len(labels)) if weights is None else weights
         self._models[head] = fit(dense, sparse, classes, rows, self._config["alpha"], self._config["iterations"])
-
-    def _best_threshold(
-        self, dense: np.ndarray, sparse: csr_matrix, is_alarm: np.ndarray, weights: np.ndarray, sentences: int
-    ) -> float:
-        """Return the threshold with the fewest faults on the first `sentences` rows, each judged by a head without it.
-
-        Neighbours, which are of one heading and one hand, are left out together; of the other rows some are enough.
-        """
-        folds = self._config["folds"]
-        fold = np.arange(len(is_alarm)) // _GROUP % folds
-        some = (np.arange(len(is_alarm)) < sentences) | (np.arange(len(is_alarm)) % _EACH == 0)
-        found = np.zeros(sentences)
-        for left_out in range(folds):
-            seen = some & ((fold != left_out) | (np.arange(len(is_alarm)) >= sentences))
-            rows = np.where(np.arange(len(is_alarm))[seen] < sentences, weights[seen], weights[seen] * _EACH)
-            model = fit(
-                dense[seen], sparse[seen], is_alarm[seen], rows, self._config["alpha"], self._config["iterations"]
-            )
-            judged = np.flatnonzero(fold[:sentences] == left_out)
-            found[judged] = model.probabilities(dense[judged], sparse[judged] @ model.sparse)[:, 1]
-        told = is_alarm[:sentences].astype(bool)
-        faults = [
-            self._config["miss_weight"] * (found[told] < threshold).sum() + (found[~told] >= threshold).sum()
-            for threshold in _THRESHOLDS
-        ]
-        best = float(_THRESHOLDS[int(np.argmin(faults))])
-        misses, false_alarms = (found[told] < best).sum(), (found[~told] >= best).sum()
-        logger.info(
-            "Alarms from %.2f on: of %d misses %d, of %d %d false.",
-            best,
-            told.sum(),
-            misses,
-            (~told).sum(),
-            false_alarms,
-        )
-        return best
 
     def _probabilities(self, head: str, dense: np.ndarray, rows: list[Row]) -> np.ndarray:
         """Return the probability of each name of a head for each row: float32, (rows, names)."""
@@ -238,9 +192,7 @@ class Alarms(GraphComponent):
                 for part in ("dense", "sparse", "bias")
             }
             np.savez_compressed(folder / "arrays.npz", **arrays)
-            (folder / "names.json").write_text(
-                json.dumps({"names": self._names, "threshold": self._threshold}), encoding="utf-8"
-            )
+            (folder / "names.json").write_text(json.dumps(self._names), encoding="utf-8")
 
     @classmethod
     def load(
@@ -254,8 +206,7 @@ class Alarms(GraphComponent):
         alarms = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
             arrays = np.load(folder / "arrays.npz", allow_pickle=False)
-            kept = json.loads((folder / "names.json").read_text(encoding="utf-8"))
-        alarms._names, alarms._threshold = kept["names"], kept["threshold"]
+            alarms._names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
         for head in _HEADS:
             parts = (arrays[f"{head}_{part}"] for part in ("dense", "sparse", "bias"))
             alarms._models[head] = SoftmaxRegression(*parts)

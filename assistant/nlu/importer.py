@@ -63,7 +63,9 @@ class Importer(TrainingDataImporter):
     def get_stories(self, exclusion_percentage: int | None = None) -> StoryGraph:
         """Return all rules and stories; none is left out, whatever the percentage."""
         reader = YAMLStoryReader(self.get_domain())
-        return StoryGraph(reader.read_from_parsed_yaml({"rules": self._library.rules, "stories": self._library.stories}))
+        return StoryGraph(
+            reader.read_from_parsed_yaml({"rules": self._library.rules, "stories": self._library.stories})
+        )
 
     def get_conversation_tests(self) -> StoryGraph:
         """Return none: they stand under `tests/`."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from clinic.articles import the_library
 from clinic.profile import ROOT
 
 THINGS_FILE = ROOT / "data" / "lookups" / "things.yml"
@@ -54,7 +55,7 @@ class Things:
         self._named: dict[str, Named] = {}
         for word in lists["knee_words"]:
             self._add(word, Named("knee", "knee"))
-        for word in lists["condition_words"]:
+        for word in [*lists["condition_words"], *the_library().names]:
             self._add(word, Named("condition_word", "runner's knee"))
         for kind, names in lists["unmentioned"].items():
             for name, spellings in names.items():
@@ -85,7 +86,9 @@ class Things:
         found = list(self._listed(said))
         if not any(named.kind not in {"knee", "condition_word", "topic"} for named in found):
             name = self._in_frame(" ".join(said))
-            if name and name not in self._named:
+            # "custom orthotics" are orthotics.
+            is_of_topic = name and any(named.kind == "topic" and named.spelling in name.split() for named in found)
+            if name and name not in self._named and not is_of_topic:
                 found.append(Named("other", name, spelling=name))
         return found
 

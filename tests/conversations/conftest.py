@@ -13,8 +13,9 @@ A file `tests/conversations/<theme>/<sentence>.yml` holds `test_cases`, each a t
 
 `user` is what is typed, or the payload of a button that is pressed; `{repeat: text, times: n}` is a long one.
 Whatever the assistant says to it must be expected, message by message and in order, and nothing more may be said.
-`utter` expects the words, the source and the buttons of that response under `data/`, filled from `clinic.yml`: the
-source unless one of the last messages named it, and under the first message the notice of who is speaking.
+`utter` expects one of the wordings of that response under `data/`, filled from `clinic.yml`: with its source, unless
+one of the last messages named it, and under the first message with the notice of who is speaking. Under a wording of
+one aspect the first button offers the topic as a whole.
 `bot` expects a message in which these words stand as written (line breaks and spaces count as one space).
 `buttons` expects the titles under the message before it, instead of those of the response; "..." stands for any titles.
 """
@@ -22,7 +23,7 @@ source unless one of the last messages named it, and under the first message the
 import itertools
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,18 +43,9 @@ _SECONDS_TO_ANSWER = 30
 _LONGEST_LINE_SHOWN = 300
 _ANY_TITLES = "..."
 _RECENT = 4
-_WITHOUT_NOTICE = frozenset(
-    {
-        "utter_greet",
-        "utter_ask_bot_identity",
-        "utter_speak_other_language",
-        "utter_report_red_flag",
-        "utter_red_flag_call_now",
-        "utter_red_flag_self_harm",
-        "utter_red_flag_violence",
-        "utter_red_flag_in_spanish",
-    }
-)
+_WITHOUT_NOTICE = frozenset({"utter_greet", "utter_ask_bot_identity", "utter_speak_other_language"})
+_CARE = "utter_care_"
+_MORE = "More on this"
 _SERVER = pytest.StashKey[Server]()
 
 Said = dict[str, Any]
@@ -73,22 +65,29 @@ class Expected:
 
     def difference(self, said: Said, spoken: list[str]) -> str | None:
         """Return what is wrong with a message that was said after others, or None."""
-        pattern, titles = self._wanted(spoken)
-        shown = [button["title"] for button in said.get("buttons", [])]
-        if not re.search(pattern, _one_line(said.get("text", ""))):
+        text = _one_line(said.get("text", ""))
+        fitting = [titles for pattern, titles in self._wanted(spoken) if re.search(pattern, text)]
+        if not fitting:
             return f"expected {self.kind}: {self.words}"
-        if titles is not None and not _fits(titles, shown):
-            return f"expected buttons: {titles}"
+        shown = [button["title"] for button in said.get("buttons", [])]
+        if fitting[0] is not None and not _fits(fitting[0], shown):
+            return f"expected buttons: {fitting[0]}"
         return None
 
-    def _wanted(self, spoken: list[str]) -> tuple[str, list[str] | None]:
-        """Return a pattern of the words and the buttons' titles, None when any will do."""
+    def _wanted(self, spoken: list[str]) -> Iterator[tuple[str, list[str] | None]]:
+        """Yield a pattern of each wording and the buttons' titles, None when any will do."""
         if self.kind == "bot":
-            return re.escape(_one_line(self.words)), self.titles
-        response = _responses()[self.words]
-        titles = [button["title"] for button in response.get("buttons", [])]
-        notice = "" if spoken or self.words in _WITHOUT_NOTICE else f" {_responses()['utter_notice']['text']}"
-        return rf"^{_filled(response, notice, spoken)}$", titles if self.titles is None else self.titles
+            yield re.escape(_one_line(self.words)), self.titles
+            return
+        whole, *others = _domain()["responses"][self.words]
+        is_care = self.words.startswith(_CARE)
+        notice = (
+            "" if spoken or is_care or self.words in _WITHOUT_NOTICE else f" {_responses()['utter_notice']['text']}"
+        )
+        titles = [button["title"] for button in whole.get("buttons", [])]
+        yield rf"^{_filled(whole, notice, spoken)}$", titles if self.titles is None else self.titles
+        for wording in others:
+            yield rf"^{_filled(wording, notice, spoken)}$", self.titles or ([_MORE, _ANY_TITLES] if titles else [])
 
 
 @dataclass

@@ -113,3 +113,32 @@ def test_up_to_three_questions_of_a_message_are_answered_and_the_rest_is_named()
     assert topics == ["ask_treatment_rice", "ask_treatment_surgery", "ask_activity_modification"]
     assert turns[-1]["has_unanswered_questions"] == ["ask_treatment_orthotics"]
     assert all(turn[ASKED_KEY]["is_short"] for turn in turns)
+
+
+def test_a_long_question_is_about_what_it_surely_names_itself() -> None:
+    text = "how would a doctor know that it is that one"
+    assert meant(text, "tell", *SURGERY, intent="ask_diagnosis", sure=0.95)["intent"] == "ask_diagnosis"
+
+
+def test_more_is_asked_for_of_what_was_said() -> None:
+    assert meant("tell me more", "whole", *SURGERY, intent="tell_me_more")["intent"] == "tell_me_more"
+
+
+def test_blame_without_a_topic_is_blame() -> None:
+    assert meant("that did not help at all", "fails", intent="feedback_negative")["intent"] == "feedback_negative"
+
+
+def test_who_tells_of_their_pain_asks_nothing_of_what_they_name() -> None:
+    understood = {
+        "text": "it hurts on stairs, what do i have",
+        "intent": {"name": "describe_symptoms", "confidence": 0.9},
+    }
+    asked = piece("it hurts on stairs, what do i have", "tell", confidence=0.3)
+    (turn,) = turns_of({**understood, "entities": [], ASKED_KEY: [asked]}, None)
+    assert turn["intent"]["name"] == "describe_symptoms"
+
+
+def test_the_treatment_of_another_condition_is_none_of_ours() -> None:
+    text = "what are the treatments for lupus"
+    assert meant(text, "whole", intent="ask_other_condition")["intent"] == "ask_other_condition"
+    assert meant(text, "whole", *SURGERY, intent="ask_other_condition")["intent"] == "ask_other_condition"

@@ -114,6 +114,7 @@ def test_a_short_answer_inherits_its_topics_kind_and_a_message_carries_no_facts(
         ("responses: {utter_x: [{text: A, metadata: {kind: told}}, {text: B}]}", "`condition`"),
         ("- a list", "names and values"),
         ("a: b: c", "cannot be read"),
+        ("stories: [{story: no, steps: []}]", "quotation marks"),
     ],
 )
 def test_what_is_missing_is_said(tmp_path: Path, content: str, named: str) -> None:

@@ -55,7 +55,7 @@ class FakeEncoder:
     def __init__(self, *_arguments: Any, **_named: Any) -> None:
         pass
 
-    def encode(self, texts: list[list[str]]) -> np.ndarray:
+    def encode_many(self, texts: list[list[str]]) -> np.ndarray:
         chance = [np.random.default_rng(sum(map(ord, " ".join(text)))) for text in texts]
         return np.stack([each.normal(size=8, scale=0.01) for each in chance]).astype(np.float32)
 

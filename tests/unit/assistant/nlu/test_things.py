@@ -60,3 +60,11 @@ def test_whose_knee_it_is_is_what_was_said_last() -> None:
 @pytest.mark.parametrize(("text", "feeling"), [("I'm so scared", "fear"), ("i am fed up", "frustration"), ("ok", None)])
 def test_a_feeling_is_heard(text: str, feeling: str | None) -> None:
     assert PEOPLE.feeling(text) == feeling
+
+
+def test_the_names_of_the_condition_are_no_other_condition() -> None:
+    assert [named.kind for named in THINGS.find("what does patellofemoral pain syndrome mean")] == ["condition_word"]
+
+
+def test_a_sort_of_what_an_article_names_is_that() -> None:
+    assert [named.kind for named in THINGS.find("would custom orthotics help")] == ["topic"]
