@@ -69,7 +69,7 @@ def test_what_was_trained_is_loaded_and_tells_the_aspect(tmp_path: Path, monkeyp
     loaded = AspectClassifier.load(config, storage, resource, context)
     texts = ["does ice help and how long should i rest", "how long should i rest"]
     message = Message(
-        {"text": texts[0], "clauses": texts[1:], "vectors": FakeEncoder().encode([[each] for each in texts])}
+        {"text": texts[0], "clauses": texts[1:], "vectors": FakeEncoder().encode_many([[each] for each in texts])}
     )
     ranking = [{"name": "ask_treatment_rice", "confidence": 0.9}]
     message.set("intent_ranking", ranking)

@@ -74,6 +74,13 @@ def test_a_text_alone_is_the_text_in_a_batch_in_its_place(sentences: Encoder) ->
     assert [texts[index] for index in likeness.argmax(axis=1)] == texts
 
 
+def test_many_texts_are_what_each_is_in_their_order(sentences: Encoder) -> None:
+    texts = [text for text in TEXTS if text] * 200
+    many, one_by_one = sentences.encode_many([[text] for text in texts]), sentences.encode([[text] for text in texts])
+    assert ((many * one_by_one).sum(axis=1) / (DIMENSIONS / WIDTH)).min() > LEAST_LIKENESS
+    assert sentences.encode_many([]).shape == (0, DIMENSIONS)
+
+
 def test_the_same_text_gives_the_same_vector(sentences: Encoder) -> None:
     assert np.array_equal(sentences.encode([TEXTS[:1]]), sentences.encode([TEXTS[:1]]))
 
