@@ -14,17 +14,28 @@ from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY, PREDICTED_CONFIDE
 
 from assistant.nlu.aspects import ASKED_KEY
 from assistant.nlu.featurizer import QUESTIONS_KEY, UNANSWERED_KEY
+from assistant.nlu.things import the_things
 from booking.reading.replies import concerns_an_appointment, declines_booking
 from clinic.articles import the_library
 from clinic.intents import (
     AFFIRM,
+    ASK_BEYOND_ARTICLE,
     ASK_BOOKING_STATUS,
+    ASK_BOT_IDENTITY,
+    ASK_CLINIC_ADMIN,
+    ASK_DEFINITION,
     ASK_HELP,
+    ASK_HUMAN,
     ASK_OTHER_CONDITION,
+    ASK_PRIVACY,
+    ASK_RECOMMENDATION,
+    ASK_URGENCY,
     BOOK_APPOINTMENT,
     CHANGE_ANSWER,
     DELETE_MY_DATA,
     DENY,
+    DESCRIBE_SYMPTOMS,
+    FEEDBACK_NEGATIVE,
     FEEDBACK_POSITIVE,
     GOODBYE,
     GREET,
@@ -34,13 +45,11 @@ from clinic.intents import (
     REPORT_RED_FLAG,
     SPEAK_OTHER_LANGUAGE,
     STOP,
+    TELL_ME_MORE,
     THANK,
     UNSURE,
 )
 
-_CONDITION_INTENT = "ask_definition"
-_BEYOND_INTENT = "ask_beyond_article"
-_ADMIN_INTENT = "ask_clinic_admin"
 _CALLED_OFF = re.compile(r"\b(cancel\w*|withdraw|call (it|that) off)\b", re.IGNORECASE)
 _CONTINUED = re.compile(
     r"\b(continue|resume|proceed|(go|carry|move) on|go ahead|keep going|where (we|i) (were|was|left|stopped))\b",
@@ -57,10 +66,10 @@ _SETTLED_INTENTS = frozenset(
         ASK_BOOKING_STATUS,
         STOP,
         USER_INTENT_RESTART,
-        "ask_human",
-        "ask_privacy",
+        ASK_HUMAN,
+        ASK_PRIVACY,
         DELETE_MY_DATA,
-        "ask_bot_identity",
+        ASK_BOT_IDENTITY,
         ASK_HELP,
         SPEAK_OTHER_LANGUAGE,
         NO_WORDS,
@@ -71,36 +80,19 @@ _SETTLED_INTENTS = frozenset(
 _OPEN_INTENTS = frozenset(
     {
         UNSURE,
-        _BEYOND_INTENT,
-        "ask_recommendation",
-        "ask_urgency",
-        "feedback_negative",
-        "tell_me_more",
-        "describe_symptoms",
+        ASK_BEYOND_ARTICLE,
+        ASK_RECOMMENDATION,
+        ASK_URGENCY,
+        FEEDBACK_NEGATIVE,
+        TELL_ME_MORE,
+        DESCRIBE_SYMPTOMS,
         INFORM,
     }
 )
-# What the last answer was about, where it was to no question about a topic.
-_STANDS_FOR = {"describe_symptoms": "ask_symptoms", "ask_recommendation": "ask_treatments"}
-# The topic of a thing that the article does not mention, where nothing else tells it.
-_TOPICS_OF_KINDS = {
-    "activity": "ask_activity_modification",
-    "exercise": "ask_exercises",
-    "aid": "ask_treatments",
-    "treatment": "ask_treatments",
-    "medicine": "ask_treatment_medication",
-    "supplement": "ask_treatment_medication",
-    "cause": "ask_causes",
-    "sign": "ask_symptoms",
-    "body": "ask_symptoms",
-    "test": "ask_diagnosis",
-    "condition": "ask_diagnosis",
-    "person": "ask_diagnosis",
-    "other": "ask_treatments",
-}
 _TOLD, _SIMPLER, _DISAGREES, _COST, _WHOLE, _FAILS = "told", "simpler", "disagree", "cost", "whole", "fails"
 # How sure an aspect must be to decide what a message is; to count as one at all; and an intent, to stand by itself.
-_SURE, _VERY_SURE, _LIKELY, _SURE_INTENT, _VERY_SURE_INTENT = 0.5, 0.8, 0.3, 0.6, 0.8
+_SURE, _VERY_SURE, _LIKELY = 0.5, 0.8, 0.3
+_SURE_INTENT, _VERY_SURE_INTENT, _CERTAIN_INTENT = 0.6, 0.8, 0.95
 _IT = re.compile(r"\b(it|its|it's|this|that|thats|that's)\b", re.IGNORECASE)
 _MOST_QUESTIONS = 3
 # A longer question tells by itself which topic it is about, where that is sure.
@@ -180,6 +172,12 @@ def session(tracker: DialogueStateTracker | None) -> Iterator[Event]:
 def said_before(tracker: DialogueStateTracker | None) -> list[str]:
     """Return what the assistant said in this session, the last first."""
     return [event.text or "" for event in session(tracker) if isinstance(event, BotUttered)]
+
+
+def has_spoken(tracker: DialogueStateTracker) -> bool:
+    """Tell whether the assistant has said anything since the session began, a restart or not."""
+    events = itertools.takewhile(lambda event: not isinstance(event, SessionStarted), reversed(tracker.events))
+    return any(isinstance(event, BotUttered) for event in events)
 
 
 def cited_before(tracker: DialogueStateTracker | None, most: int) -> set[str]:
@@ -268,7 +266,7 @@ def _topic_of(event: Event) -> str | None:
     if not isinstance(event, ActionExecuted) or not (event.action_name or "").startswith("utter_"):
         return None
     name = str(event.action_name).removeprefix("utter_")
-    return name if name in _answered() else _STANDS_FOR.get(name)
+    return name if name in _answered() else the_things().stands_for.get(name)
 
 
 def _asked_in_a_form(question: dict[str, Any], piece: dict[str, Any] | None) -> dict[str, Any]:
@@ -308,7 +306,7 @@ def _several(clauses: list[dict[str, Any]], memory: Memory) -> list[Question]:
         if not is_asked:
             continue
         question = _resolved(clause, intent, memory, is_alone=False)
-        if question.intent in _answered() or question.intent in {_ADMIN_INTENT, BOOK_APPOINTMENT}:
+        if question.intent in _answered() or question.intent in {ASK_CLINIC_ADMIN, BOOK_APPOINTMENT}:
             found.setdefault(question.key, question)
             if question.intent in _answered():
                 memory = Memory(question.intent, question.thing)
@@ -331,28 +329,28 @@ def _resolved(piece: dict[str, Any], intent: dict[str, Any], memory: Memory, is_
             return asked
     if aspect == _DISAGREES and is_sure:
         if not named.thing and not named.topics:
-            return replace(asked, intent="feedback_negative")
+            return replace(asked, intent=FEEDBACK_NEGATIVE)
         asked = replace(asked, aspect=None, sureness=0.0)
     elif aspect == _SIMPLER and is_sure and not named.thing and not named.topics:
         return replace(asked, intent=memory.topic, thing=None) if memory.topic else asked
     elif aspect == _TOLD and is_sure and "?" not in piece[TEXT] and named.kind != "condition":
         return _told(asked, named, memory) if is_alone else asked
     elif aspect == _COST and is_sure and name not in {ASK_OTHER_CONDITION, OUT_OF_SCOPE}:
-        return replace(asked, intent=_ADMIN_INTENT, thing=named.spoken)
-    if aspect == _FAILS and is_sure and name == "feedback_negative" and not named.topics and not named.thing:
+        return replace(asked, intent=ASK_CLINIC_ADMIN, thing=named.spoken)
+    if aspect == _FAILS and is_sure and name == FEEDBACK_NEGATIVE and not named.topics and not named.thing:
         return replace(asked, intent=memory.topic) if memory.topic else asked
-    if name == "tell_me_more" and (not is_sure or aspect in {_WHOLE, "else", "can"}):
+    if name == TELL_ME_MORE and (not is_sure or aspect in {_WHOLE, "else", "can"}):
         return asked
-    if name == "describe_symptoms" and confidence >= _SURE_INTENT and not is_sure and memory.topic is None:
+    if name == DESCRIBE_SYMPTOMS and confidence >= _SURE_INTENT and not is_sure and memory.topic is None:
         return asked
     return _about(asked, piece, named, memory)
 
 
 def _told(asked: Question, named: "_Named", memory: Memory) -> Question:
-    """Return what a statement is: of a topic, of one's own knee, or something that is only taken note of."""
-    if memory.topic is None or asked.intent == "describe_symptoms":
+    """Return what a statement is: of a topic, of one's own case, or something that is only taken note of."""
+    if memory.topic is None or asked.intent == DESCRIBE_SYMPTOMS:
         return replace(asked, thing=named.mentioned)
-    told_of = [*named.topics, *([_TOPICS_OF_KINDS[named.thing[0]]] if named.thing and named.kind else [])]
+    told_of = [*named.topics, *([the_things().topics_of_kinds[named.thing[0]]] if named.thing and named.kind else [])]
     topic = next((topic for topic in [memory.topic, *told_of] if topic in told_of), None)
     if topic:
         return replace(asked, intent=topic)
@@ -367,17 +365,17 @@ class _Named:
     thing: tuple[str, str, str | None] | None
     topics: list[str]
     is_condition: bool
-    is_knee: bool
+    is_body_part: bool
 
     @classmethod
     def of(cls, piece: dict[str, Any]) -> "_Named":
         kinds = [kind for kind, _, _ in piece["named"]]
-        things = [thing for thing in piece["named"] if thing[0] not in {"topic", "condition_word", "knee"}]
+        things = [thing for thing in piece["named"] if thing[0] not in {"topic", "condition_word", "body_part"}]
         # What the article does not speak of is what is asked for, since the other is often only where it is asked.
         things.sort(key=lambda thing: thing[0] == "thing")
         topics = [topic for kind, _, topic in piece["named"] if kind == "topic" and topic]
         first = things[0] if things else None
-        return cls(tuple(first) if first else None, topics, "condition_word" in kinds, "knee" in kinds)
+        return cls(tuple(first) if first else None, topics, "condition_word" in kinds, "body_part" in kinds)
 
     @property
     def kind(self) -> str | None:
@@ -404,31 +402,37 @@ def _about(asked: Question, piece: dict[str, Any], named: _Named, memory: Memory
         if is_another or (name in {ASK_OTHER_CONDITION, OUT_OF_SCOPE} and not _is_ours(piece, named, memory)):
             return asked
         likely = named.topics[0] if named.topics else name if is_of_article and confidence >= _SURE_INTENT else None
+        is_certain = is_of_article and confidence >= _CERTAIN_INTENT
+        if kind == "thing" and is_certain and len(piece[TEXT].split()) > _MOST_WORDS_OF_A_FOLLOW_UP:
+            is_spoken_of = name in _topics_of_things().get(thing, frozenset())
+            return replace(asked, thing=thing) if is_spoken_of or name == home else asked
         if kind == "thing":
             return replace(asked, intent=_topic_of_thing(thing, [likely, memory.topic], home), thing=thing)
-        topic = likely or (memory.topic if kind == "other" else None) or _TOPICS_OF_KINDS[kind]
+        topic = likely or (memory.topic if kind == "other" else None) or the_things().topics_of_kinds[kind]
         return replace(asked, intent=topic, thing=thing, kind=kind)
     if named.topics:
         is_sure_of_another = is_of_article and (name in named.topics or confidence >= _VERY_SURE_INTENT)
         return asked if is_sure_of_another else _of_topic(asked, named.topics, piece, memory)
-    if named.is_condition or (named.is_knee and memory.topic is None):
+    if named.is_condition or (named.is_body_part and memory.topic is None):
         is_of_condition = not is_of_article and asked.sureness >= _VERY_SURE and _is_open(name, piece)
-        return replace(asked, intent=_CONDITION_INTENT) if is_of_condition else asked
+        return replace(asked, intent=ASK_DEFINITION) if is_of_condition else asked
     is_of_last = piece["unknown"] == 0 or (_is_open(name, piece) and asked.sureness >= _SURE)
     if is_of_article and confidence >= _VERY_SURE_INTENT and len(piece[TEXT].split()) > _MOST_WORDS_OF_A_FOLLOW_UP:
         is_of_last = False
     if memory.topic and asked.aspect and is_of_last:
         return replace(asked, intent=memory.topic, thing=memory.thing)
     if memory.topic is None and not is_of_article and asked.sureness >= _SURE and piece["unknown"] == 0:
-        is_of_condition = name in {UNSURE, _BEYOND_INTENT, "ask_urgency", OUT_OF_SCOPE}
-        return replace(asked, intent=_CONDITION_INTENT) if is_of_condition and asked.aspect != "serious" else asked
+        is_left_open = name in {UNSURE, ASK_BEYOND_ARTICLE, OUT_OF_SCOPE}
+        is_of_condition = is_left_open or (name == ASK_URGENCY and confidence < _VERY_SURE_INTENT)
+        is_of_itself = asked.aspect in {"serious", "which"}
+        return replace(asked, intent=ASK_DEFINITION) if is_of_condition and not is_of_itself else asked
     return asked
 
 
 def _topic_of_thing(thing: str, likely: list[str | None], home: str | None) -> str:
     """Return the likeliest topic that has words of a thing, or the thing's own."""
     spoken_of = _topics_of_things().get(thing, frozenset())
-    return next((topic for topic in likely if topic in spoken_of), home) or _CONDITION_INTENT
+    return next((topic for topic in likely if topic in spoken_of), home) or ASK_DEFINITION
 
 
 @lru_cache
@@ -458,7 +462,7 @@ def _is_open(name: str, piece: dict[str, Any]) -> bool:
 
 def _is_ours(piece: dict[str, Any], named: _Named, memory: Memory) -> bool:
     """Tell whether a question that names something else is about this condition still."""
-    if named.is_condition or named.is_knee or named.topics:
+    if named.is_condition or named.is_body_part or named.topics:
         return True
     is_of_it = _IT.search(piece[TEXT]) is not None
     return is_of_it or (memory.topic is not None and piece["unknown"] == 0)

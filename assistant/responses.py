@@ -9,7 +9,7 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
-from assistant.context import cited_before, heard_before, said_before
+from assistant.context import cited_before, has_spoken, heard_before, said_before
 from assistant.desk import Desk
 from assistant.nlu.aspects import ASKED_KEY
 from assistant.nlu.featurizer import UNANSWERED_KEY
@@ -91,7 +91,7 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         response.pop("condition", None)
         if not is_urgent:
             self._complete(response, utter_action, understood, article, said, values, cited_before(tracker, _RECENT))
-            if heard and not said and utter_action not in _WITHOUT_NOTICE:
+            if heard and not has_spoken(tracker) and utter_action not in _WITHOUT_NOTICE:
                 response["text"] += f"\n{self._filled('utter_notice', values)}"
         response["metadata"] = {key: value for key, value in response["metadata"].items() if key not in _NOTES}
         if utter_action == "utter_did_you_mean":
@@ -160,12 +160,15 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
     ) -> dict[str, Any] | None:
         """Return the variation whose conditions all hold: of several the one with the most, of those the first.
 
-        Rasa takes one of them by chance, and none of those without a channel where one with it holds.
+        Rasa takes one of them by chance, and none of those without a channel where one with it holds. What another
+        article says of a single aspect does not count; what it says of the topic as a whole does, where no other is.
         """
+        article = filled_slots.get("article") or self._library.article.name
         holding = [
             variation
             for variation in self.responses.get(utter_action, [])
             if variation.get("channel", output_channel) == output_channel
+            and ("condition" not in variation or variation["metadata"].get("article", article) == article)
             and all(filled_slots.get(needed["name"]) == needed["value"] for needed in variation.get("condition", []))
         ]
         return max(holding, key=lambda variation: len(variation.get("condition", [])), default=None)

@@ -24,7 +24,7 @@ from assistant.nlu.classifier import CLAUSE_RANKINGS_KEY
 from assistant.nlu.encoder import Encoder, digest
 from assistant.nlu.featurizer import CLAUSES_KEY, ENCODER_FOLDER, VECTORS_KEY, split
 from assistant.nlu.regression import SoftmaxRegression, fit
-from assistant.nlu.things import THINGS_FILE, Things, words
+from assistant.nlu.things import the_things, words
 from clinic.profile import ROOT
 
 ASPECTS_FILE = ROOT / "data" / "lookups" / "aspects.yml"
@@ -65,7 +65,7 @@ class AspectClassifier(GraphComponent):
         self._config = config
         self._model_storage = model_storage
         self._resource = resource
-        self._things = Things(THINGS_FILE)
+        self._things = the_things()
         self._aspects: list[str] = []
         # The column of each run of one to three words.
         self._columns: dict[str, int] = {}

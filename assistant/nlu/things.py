@@ -1,9 +1,10 @@
-"""Things: what a question names, such as cycling, a knee sleeve or ice, found by lists and by its frame."""
+"""Things: what a question names, such as cycling, a sleeve or ice, found by lists and by its frame."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,14 @@ _FRAMES = tuple(
     )
 )
 _ARTICLES = re.compile(r"^(?:an?|the|some|my|your|doing|using|taking|wearing) ")
-_OWN = re.compile(r"\b(?:my (?:right |left |own |other |bad |poor )?(?:knee|kneecap|leg)s?|i have|ive had|my own)\b")
 
 
 @dataclass(frozen=True)
 class Named:
     """Something that a text names by its `spelling`.
 
-    The `kind` is "thing", "topic", "condition_word" or "knee", or that of a thing that the article does not mention.
+    The `kind` is "thing", "topic", "condition_word" or "body_part", or that of a thing that the article does not
+    mention.
     """
 
     kind: str
@@ -47,16 +48,23 @@ class Named:
 
 
 class Things:
-    """Finds what a text names."""
+    """Finds what a text names.
+
+    Attributes:
+        topics_of_kinds: the topic of a thing that the article does not mention, by its kind.
+        stands_for: the topic that an answer was about, by its intent, where it was to no question about one.
+    """
 
     def __init__(self, path: Path) -> None:
         lists: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        self.topics_of_kinds: dict[str, str] = lists["topics_of_kinds"]
+        self.stands_for: dict[str, str] = lists["stands_for"]
         self._no_things = frozenset(lists["no_things"])
         self._named: dict[str, Named] = {}
-        for word in lists["knee_words"]:
-            self._add(word, Named("knee", "knee"))
+        for word in lists["body_words"]:
+            self._add(word, Named("body_part", word))
         for word in [*lists["condition_words"], *the_library().names]:
-            self._add(word, Named("condition_word", "runner's knee"))
+            self._add(word, Named("condition_word", word))
         for kind, names in lists["unmentioned"].items():
             for name, spellings in names.items():
                 for spelling in [name, *spellings]:
@@ -84,7 +92,7 @@ class Things:
         """Return what a text names, in its order; of two that overlap, the longer one."""
         said = words(text)
         found = list(self._listed(said))
-        if not any(named.kind not in {"knee", "condition_word", "topic"} for named in found):
+        if not any(named.kind not in {"body_part", "condition_word", "topic"} for named in found):
             name = self._in_frame(" ".join(said))
             # "custom orthotics" are orthotics.
             is_of_topic = name and any(named.kind == "topic" and named.spelling in name.split() for named in found)
@@ -114,6 +122,12 @@ class Things:
                 start += 1
 
 
+@lru_cache
+def the_things() -> Things:
+    """Return the things of `data/`."""
+    return Things(THINGS_FILE)
+
+
 def words(text: str) -> list[str]:
     """Return the words of a text as the lists hold them: small letters, without apostrophes and marks."""
     letters = text.casefold()
@@ -124,10 +138,12 @@ def words(text: str) -> list[str]:
 
 
 class People:
-    """Tells from what was said whose knee it is, and how a message feels about it."""
+    """Tells from what was said who is hurt, and how a message feels about it."""
 
     def __init__(self, path: Path) -> None:
         lists: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        own = "|".join(lists["own_words"])
+        self._own = re.compile(rf"\b(?:my (?:right |left |own |other |bad |poor )?(?:{own})|i have|ive had|my own)\b")
         self._other = re.compile(rf"\bmy (?:\w+ )?({'|'.join(lists['people'])})s?\b")
         self._feelings = {
             feeling: re.compile(rf"\b({'|'.join(' '.join(words(spelling)) for spelling in spellings)})\b")
@@ -138,7 +154,7 @@ class People:
         """Return "your", or "your son's" and the like, from messages of which the last is the first."""
         for text in heard:
             plain = " ".join(words(text))
-            if _OWN.search(plain):
+            if self._own.search(plain):
                 return "your"
             other = self._other.search(plain)
             if other:

@@ -9,7 +9,7 @@ PEOPLE = People(THINGS_FILE)
 
 
 def named(text: str) -> list[tuple[str, str]]:
-    return [(thing.kind, thing.name) for thing in THINGS.find(text) if thing.kind not in {"knee", "topic"}]
+    return [(thing.kind, thing.name) for thing in THINGS.find(text) if thing.kind not in {"body_part", "topic"}]
 
 
 @pytest.mark.parametrize(
