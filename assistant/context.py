@@ -174,12 +174,6 @@ def said_before(tracker: DialogueStateTracker | None) -> list[str]:
     return [event.text or "" for event in session(tracker) if isinstance(event, BotUttered)]
 
 
-def has_spoken(tracker: DialogueStateTracker) -> bool:
-    """Tell whether the assistant has said anything since the session began, a restart or not."""
-    events = itertools.takewhile(lambda event: not isinstance(event, SessionStarted), reversed(tracker.events))
-    return any(isinstance(event, BotUttered) for event in events)
-
-
 def cited_before(tracker: DialogueStateTracker | None, most: int) -> set[str]:
     """Return the sections of the article that the latest messages of the assistant were from, at most so many."""
     spoken = (event for event in session(tracker) if isinstance(event, BotUttered))

@@ -9,7 +9,7 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
-from assistant.context import cited_before, has_spoken, heard_before, said_before
+from assistant.context import cited_before, heard_before, said_before
 from assistant.desk import Desk
 from assistant.nlu.aspects import ASKED_KEY
 from assistant.nlu.featurizer import UNANSWERED_KEY
@@ -91,7 +91,7 @@ class ClinicResponses(TemplatedNaturalLanguageGenerator):
         response.pop("condition", None)
         if not is_urgent:
             self._complete(response, utter_action, understood, article, said, values, cited_before(tracker, _RECENT))
-            if heard and not has_spoken(tracker) and utter_action not in _WITHOUT_NOTICE:
+            if heard and not said and utter_action not in _WITHOUT_NOTICE:
                 response["text"] += f"\n{self._filled('utter_notice', values)}"
         response["metadata"] = {key: value for key, value in response["metadata"].items() if key not in _NOTES}
         if utter_action == "utter_did_you_mean":
