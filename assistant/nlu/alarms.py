@@ -50,19 +50,19 @@ class Alarms(GraphComponent):
     def get_default_config() -> dict[str, Any]:
         return {
             # As for `SentenceClassifier`: what squared weights cost, and what n-grams and words weigh.
-            "alpha": 2.4e-6,
+            "alpha": 1.2e-6,
             "word_weight": 1.5,
             "ngram_range": [3, 5],
             "iterations": 60,
             # What a sentence of `data/safety/` weighs beside another example.
-            "sentence_weight": 3.0,
-            # From here on a message is an alarm: the highest at which, of the messages of `shared/real`, none is missed
-            # that a lower one finds.
-            "threshold": 0.3,
+            "sentence_weight": 6.0,
+            # From here on a message is an alarm; and where its words deny a sign.
+            "threshold": 0.25,
+            "denied_threshold": 0.9,
             # From here on a clause is an alarm, where the whole does not speak against it.
             "clause_threshold": 0.95,
             # Below this no pattern and no clause counts.
-            "least": 0.05,
+            "least": 0.03,
             # Rasa trains anew what has another configuration.
             "sentences": _digest(FOLDER),
             "encoder": digest(ENCODER_FOLDER),
@@ -137,9 +137,12 @@ class Alarms(GraphComponent):
         if found:
             return found
         clause = int(np.argmax(alarm[1:])) + 1 if len(alarm) > 1 else 0
-        if alarm[0] < self._config["threshold"] and alarm[clause] < self._config["clause_threshold"]:
+        is_whole = alarm[0] >= self._config["threshold"] and (
+            alarm[0] >= self._config["denied_threshold"] or not self._signs.is_denied(text)
+        )
+        if not is_whole and alarm[clause] < self._config["clause_threshold"]:
             return None
-        place = 0 if alarm[0] >= self._config["threshold"] else clause
+        place = 0 if is_whole else clause
         signs = self._models["sign"].probabilities(vectors[place : place + 1], np.zeros(1, dtype=np.float32))[0]
         return self._names["sign"][int(np.argmax(signs))]
 
