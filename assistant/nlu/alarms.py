@@ -58,7 +58,7 @@ class Alarms(GraphComponent):
             "sentence_weight": 6.0,
             # From here on a message is an alarm; and where its words deny a sign.
             "threshold": 0.25,
-            "denied_threshold": 0.9,
+            "denied_threshold": 0.94,
             # From here on a clause is an alarm, where the whole does not speak against it.
             "clause_threshold": 0.95,
             # Below this no pattern and no clause counts.

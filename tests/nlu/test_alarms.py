@@ -11,9 +11,9 @@ from assistant.nlu.signs import SIGN_KEY, sentences_of, the_signs
 from tests.nlu.test_understanding import parse
 
 HELD_OUT = sorted((Path(__file__).parent / "alarms").glob("*.yml"))
-# Of the sentences that nothing is trained on.
+# Of the sentences that nothing is trained on; what is no sign was gathered because it looks like one.
 LEAST_SEEN = 0.95
-MOST_FALSE = 0.06
+MOST_FALSE = 0.1
 
 CELLS = [
     *((name, cell, True) for name, sign in the_signs().signs.items() for cell in sign.seen),
