@@ -1,5 +1,7 @@
-"""How a graph is run."""
+"""How a graph is loaded and run."""
 
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +9,14 @@ from rasa.engine.exceptions import GraphRunError
 from rasa.engine.graph import ExecutionContext, GraphComponent, GraphSchema, SchemaNode
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.engine.runner.interface import GraphRunner
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.engine.storage.resource import Resource
+from rasa.graph_components.providers.domain_provider import DomainProvider
+from rasa.nlu.utils.spacy_utils import SpacyNLP
+from rasa.shared.core.domain import Domain
 
 from assistant.rasa.tuning import SequentialRunner
+from assistant.startup import MODEL
 
 
 class Sum(GraphComponent):
@@ -53,3 +61,21 @@ def test_each_run_has_its_own_input() -> None:
 def test_a_missing_input_is_an_error() -> None:
     with pytest.raises(GraphRunError):
         runner_of(SequentialRunner).run({"given": 1}, ["apart"])
+
+
+def test_a_domain_is_the_one_that_rasa_reads(tmp_path: Path) -> None:
+    with tarfile.open(MODEL) as model:
+        model.extractall(tmp_path, filter="data")
+    folder = tmp_path / "components"
+    [provider] = [path.name for path in folder.iterdir() if (path / "domain.yml").is_file()]
+    context = ExecutionContext(GraphSchema({}))
+    given = {"model_storage": LocalModelStorage(folder), "resource": Resource(provider), "execution_context": context}
+    ours = DomainProvider.load(config={}, **given).provide_inference()
+    theirs = Domain.from_path(str(folder / provider))
+    assert ours.fingerprint() == theirs.fingerprint()
+    assert ours.responses == theirs.responses
+
+
+def test_a_pipeline_of_spacy_is_loaded_once() -> None:
+    pipeline = str(MODEL.parent / "spacy")
+    assert SpacyNLP.load_model(pipeline) is SpacyNLP.load_model(pipeline)
