@@ -8,13 +8,18 @@ import signal
 import sys
 from pathlib import Path
 
-from rasa.shared.core.trackers import DialogueStateTracker
+from assistant.rasa.compatibility import compute_in_one_thread, prepare
 
-from assistant.__main__ import main
-from assistant.rasa import tracker_store as trackers
-from assistant.rasa.tracker_store import ConversationStore
-from assistant.website.sessions import Reply, Sessions
-from tests.support.servers import Server, rasa
+compute_in_one_thread()
+prepare(is_serving=True)
+
+from rasa.shared.core.trackers import DialogueStateTracker  # noqa: E402
+
+from assistant.__main__ import main  # noqa: E402
+from assistant.rasa import tracker_store as trackers  # noqa: E402
+from assistant.rasa.tracker_store import ConversationStore  # noqa: E402
+from assistant.website.sessions import Reply, Sessions  # noqa: E402
+from tests.support.servers import Server, rasa  # noqa: E402
 
 # Before the first turn of a message is written and after it, before the whole reply is kept and after it.
 STEPS = ("saving", "saved", "keeping", "kept")
@@ -38,7 +43,7 @@ def die(step: str, message: str | None) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def prepare() -> None:
+def put_in_steps() -> None:
     """Put the steps into the server."""
     save, keep = ConversationStore.save, Sessions.keep
 
@@ -58,5 +63,5 @@ def prepare() -> None:
 
 
 if __name__ == "__main__":
-    prepare()
+    put_in_steps()
     sys.exit(main())
