@@ -97,9 +97,11 @@ _IT = re.compile(r"\b(it|its|it's|this|that|thats|that's)\b", re.IGNORECASE)
 _MOST_QUESTIONS = 3
 # A longer question tells by itself which topic it is about, where that is sure.
 _MOST_WORDS_OF_A_FOLLOW_UP = 5
+# What stays what it is where it is certain, whatever is named beside it.
+_APART_INTENTS = frozenset({ASK_CLINIC_ADMIN, ASK_URGENCY})
 _EVENTS_LOOKED_AT = 120
 _QUESTION = re.compile(
-    r"\?|^\W*(?:(?:and|so|but|also|ok|then|or|hi|hello)\W+)*(?:what|whats|how|hows|why|when|where|which|who|can|could|should"
+    r"\?|^\W*(?:(?:and|so|but|also|ok|then|or|hi|hello|for|in|at|with|to)\W+)*(?:what|whats|how|hows|why|when|where|which|who|can|could|should"
     r"|shall|do|does|did|is|are|am|will|would|any|may|tell me|explain)\b",
     re.IGNORECASE,
 )
@@ -390,6 +392,8 @@ def _about(asked: Question, piece: dict[str, Any], named: _Named, memory: Memory
     """Return a question with the topic that it is about."""
     name, confidence = asked.intent, asked.confidence
     is_of_article = name in _answered()
+    if name in _APART_INTENTS and confidence >= _CERTAIN_INTENT:
+        return asked
     if named.thing:
         kind, thing, home = named.thing
         is_another = kind == "condition" and name == ASK_OTHER_CONDITION and not named.is_condition
@@ -405,7 +409,9 @@ def _about(asked: Question, piece: dict[str, Any], named: _Named, memory: Memory
         topic = likely or (memory.topic if kind == "other" else None) or the_things().topics_of_kinds[kind]
         return replace(asked, intent=topic, thing=thing, kind=kind)
     if named.topics:
-        is_sure_of_another = is_of_article and (name in named.topics or confidence >= _VERY_SURE_INTENT)
+        is_short = len(piece[TEXT].split()) <= _MOST_WORDS_OF_A_FOLLOW_UP
+        enough = _CERTAIN_INTENT if is_short else _VERY_SURE_INTENT
+        is_sure_of_another = is_of_article and (name in named.topics or confidence >= enough)
         return asked if is_sure_of_another else _of_topic(asked, named.topics, piece, memory)
     if named.is_condition or (named.is_body_part and memory.topic is None):
         is_of_condition = not is_of_article and asked.sureness >= _VERY_SURE and _is_open(name, piece)
@@ -417,7 +423,7 @@ def _about(asked: Question, piece: dict[str, Any], named: _Named, memory: Memory
         return replace(asked, intent=memory.topic, thing=memory.thing)
     if memory.topic is None and not is_of_article and asked.sureness >= _SURE and piece["unknown"] == 0:
         is_left_open = name in {UNSURE, ASK_BEYOND_ARTICLE, OUT_OF_SCOPE}
-        is_of_condition = is_left_open or (name == ASK_URGENCY and confidence < _VERY_SURE_INTENT)
+        is_of_condition = is_left_open or name == ASK_URGENCY
         is_of_itself = asked.aspect in {"serious", "which"}
         return replace(asked, intent=ASK_DEFINITION) if is_of_condition and not is_of_itself else asked
     return asked

@@ -33,7 +33,8 @@ _QUESTION_WORD = (
     r"|and what|and how|tell me|explain)"
 )
 _BOUNDARY = re.compile(
-    rf"[.!;\n]+|(?<=\?)|\s+-+\s+|,?\s+(?:and|also|plus|then|but)\s+(?:also\s+|then\s+)?(?={_QUESTION_WORD}\b)",
+    rf"[.!;\n]+|(?<=\?)|\s+-+\s+|,?\s+(?:and|also|plus|then|but)\s+(?:also\s+|then\s+)?(?={_QUESTION_WORD}\b)"
+    r"|,\s+(?=(?:what|how|why|when|where|who)\b)",
     re.IGNORECASE,
 )
 

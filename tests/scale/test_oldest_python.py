@@ -98,7 +98,7 @@ def test_three_questions_are_answered_on_the_oldest_python(copy: Path, tmp_path:
         for question, response in _QUESTIONS.items():
             message = {"sender": "oldest", "message": question}
             said = requests.post(f"{server.url}/webhooks/rest/webhook", json=message, timeout=30).json()
-            words = responses[response][0]["text"].split()[:5]
-            assert said[0]["text"].split()[:5] == words, said
+            wordings = [wording["text"].split()[:5] for wording in responses[response]]
+            assert said[0]["text"].split()[:5] in wordings, said
     finally:
         server.kill()
