@@ -392,7 +392,7 @@ def _about(asked: Question, piece: dict[str, Any], named: _Named, memory: Memory
     """Return a question with the topic that it is about."""
     name, confidence = asked.intent, asked.confidence
     is_of_article = name in _answered()
-    if name in _APART_INTENTS and confidence >= _CERTAIN_INTENT:
+    if name in _APART_INTENTS and confidence >= _CERTAIN_INTENT and piece["named"]:
         return asked
     if named.thing:
         kind, thing, home = named.thing

@@ -58,11 +58,13 @@ class Alarms(GraphComponent):
             "sentence_weight": 6.0,
             # From here on a message is an alarm; and where its words deny a sign.
             "threshold": 0.25,
-            "denied_threshold": 0.94,
+            "denied_threshold": 0.9,
             # From here on a clause is an alarm, where the whole does not speak against it.
             "clause_threshold": 0.95,
             # Below this no pattern and no clause counts.
             "least": 0.03,
+            # Of the signs that are as likely as this, the most urgent one is answered.
+            "likely": 0.25,
             # Rasa trains anew what has another configuration.
             "sentences": _digest(FOLDER),
             "encoder": digest(ENCODER_FOLDER),
@@ -144,7 +146,13 @@ class Alarms(GraphComponent):
             return None
         place = 0 if is_whole else clause
         signs = self._models["sign"].probabilities(vectors[place : place + 1], np.zeros(1, dtype=np.float32))[0]
-        return self._names["sign"][int(np.argmax(signs))]
+        likely = min(self._config["likely"], float(signs.max()))
+        told = [
+            (self._signs.urgency(name), -share, name)
+            for name, share in zip(self._names["sign"], signs, strict=True)
+            if share >= likely
+        ]
+        return min(told)[2]
 
     def _fit(
         self, head: str, dense: np.ndarray, sparse: csr_matrix, labels: np.ndarray, weights: np.ndarray | None = None

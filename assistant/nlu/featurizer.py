@@ -34,7 +34,7 @@ _QUESTION_WORD = (
 )
 _BOUNDARY = re.compile(
     rf"[.!;\n]+|(?<=\?)|\s+-+\s+|,?\s+(?:and|also|plus|then|but)\s+(?:also\s+|then\s+)?(?={_QUESTION_WORD}\b)"
-    r"|,\s+(?=(?:what|how|why|when|where|who)\b)",
+    r"|,\s+(?=(?:what|how|why)\b)",
     re.IGNORECASE,
 )
 

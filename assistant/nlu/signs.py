@@ -38,6 +38,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YEAR = re.compile(r"(19|20)\d\d")
 
 Door = Literal["emergency", "today", "visit"]
+# The most urgent first.
+DOORS: tuple[Door, ...] = ("emergency", "today", "visit")
 # The words of a phrase.
 Phrase = tuple[str, ...]
 
@@ -122,6 +124,7 @@ class Signs:
             self._pattern(row["sign"], row["pattern"], anywhere=True)
             for row in _read(folder / "combinations.yml")["combinations"]
         ]
+        self._patterns.sort(key=lambda pattern: self.urgency(pattern.sign))
         self._context = _Context(context, self._phrases)
         phrases = {phrase for pattern in self._patterns for phrase in (*_all(pattern.groups), *pattern.excluded)}
         self._begun: dict[str, list[Phrase]] = {}
@@ -137,8 +140,12 @@ class Signs:
             yield from ((text, NO_SIGN) for text, _ in sign.look_alikes())
         yield from ((text, NO_SIGN) for text, _ in sentences_of(self.harmless))
 
+    def urgency(self, name: str) -> int:
+        """Return the place of a sign's door among `DOORS`."""
+        return DOORS.index(self.signs[name].door)
+
     def find(self, text: str) -> str | None:
-        """Return the name of the sign that a pattern finds in `text`, or None."""
+        """Return the name of the most urgent sign that a pattern finds in `text`, or None."""
         clauses = list(self._clauses(text))
         for pattern in self._patterns:
             if pattern.anywhere:

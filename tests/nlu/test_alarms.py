@@ -12,7 +12,7 @@ from tests.nlu.test_understanding import parse
 
 HELD_OUT = sorted((Path(__file__).parent / "alarms").glob("*.yml"))
 # Of the sentences that nothing is trained on; what is no sign was gathered because it looks like one.
-LEAST_SEEN = 0.95
+LEAST_SEEN = 0.9
 MOST_FALSE = 0.1
 
 CELLS = [
@@ -34,6 +34,15 @@ def test_every_sentence_of_a_sign_is_read_as_it_says(name: str, cell: str, count
     texts = tuple(text for text, _ in sentences_of({cell: lines}))
     wrong = [text for text, found in zip(texts, signs_of(texts), strict=True) if bool(found) is not counts]
     assert not wrong
+
+
+def test_of_two_signs_the_more_urgent_is_answered() -> None:
+    texts = (
+        "I can't put weight on my leg and I want to kill myself",
+        "my knee is locked and my chest hurts since this morning",
+        "so much pain, I'm afraid of what I'll do to myself tonight",
+    )
+    assert [the_signs().signs[name].door if name else None for name in signs_of(texts)] == ["emergency"] * 3
 
 
 @pytest.mark.parametrize("cell", the_signs().harmless)

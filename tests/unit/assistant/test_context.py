@@ -77,6 +77,17 @@ def test_a_thing_that_is_named_has_its_own_topic() -> None:
     assert (turn["intent"], turn["thing"], turn["kind"]) == ("ask_activity_modification", "cycling", "activity")
 
 
+@pytest.mark.parametrize("intent", ["ask_clinic_admin", "ask_urgency"])
+def test_what_is_certainly_for_the_desk_or_about_haste_is_that_beside_a_named_thing(intent: str) -> None:
+    assert meant("is swimming or a visit first", "when", intent=intent, sure=0.99)["intent"] == intent
+    assert meant("is swimming or a visit first", "when", intent=intent, sure=0.6)["intent"] != intent
+
+
+def test_a_short_question_is_about_the_topic_that_it_names() -> None:
+    turn = meant("are exercises harmful", "bad", intent="ask_activity_modification")
+    assert (turn["intent"], turn["aspect"]) == ("ask_exercises", "bad")
+
+
 def test_a_thing_is_remembered_with_its_topic() -> None:
     asked = UserUttered("should i rest", parse_data={ASKED_KEY: {"thing": "rest", "kind": None}})
     turn = meant("why", "why", asked, ActionExecuted("utter_ask_treatment_rice"))

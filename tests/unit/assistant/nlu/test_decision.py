@@ -71,6 +71,11 @@ def test_bare_topics_are_questions() -> None:
     assert split("surgery")[1] == split("symptoms of a torn meniscus")[1] == []
 
 
+def test_a_comma_parts_questions() -> None:
+    assert split("what is it, how long does it last")[1] == ["what is it", "how long does it last"]
+    assert split("i run, when it is dry, on a track")[1] == []
+
+
 @pytest.mark.parametrize(("count", "has_more"), [(2, False), (3, True)])
 def test_two_questions_are_answered_and_a_third_is_known_of(count: int, has_more: bool) -> None:
     topics = ["causes", "symptoms", "treatments"][:count]
