@@ -21,10 +21,8 @@ run: train widget/dist ## set up, train and serve; ends with the address to open
 test: train widget/dist lint ## every check
 	@echo "Words, understanding, conversations and channels (two at a time) ..."
 	@$(PYTEST) -n 2 --dist loadfile tests/data tests/unit tests/nlu tests/conversations tests/channels
-	@echo "Outages and several servers; browsers beside them ..."
-	@$(PYTEST) tests/browser > var/browser.log 2>&1 & browser=$$!; \
-	$(PYTEST) tests/faults tests/scale; failed=$$?; \
-	wait $$browser || failed=$$?; cat var/browser.log; exit $$failed
+	@echo "Outages, several servers and browsers (two at a time) ..."
+	@$(PYTEST) -n 2 --dist loadfile tests/browser tests/faults tests/scale
 
 check: train ## what an editor breaks: data, answers and their facts, signs of emergencies, conversations
 	@$(PYTEST) -n 2 --dist loadfile tests/data tests/conversations
@@ -57,7 +55,7 @@ format: .venv/.synced ## let ruff write the style
 
 $(MODEL): models/.built $(DATA) $(wildcard assistant/nlu/*.py) clinic/articles.py
 	@mkdir -p var
-	@echo "Training the assistant (about two minutes) ..."
+	@echo "Training the assistant (about five minutes) ..."
 	@$(IN) LOG_LEVEL=ERROR python -m assistant train --skip-validation --fixed-model-name assistant > var/train.log 2>&1 || { tail -n 30 var/train.log; exit 1; }
 	@touch $@
 

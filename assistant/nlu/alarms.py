@@ -57,7 +57,7 @@ class Alarms(GraphComponent):
             # What a sentence of `data/safety/` weighs beside another example.
             "sentence_weight": 6.0,
             # From here on a message is an alarm; and where its words deny a sign.
-            "threshold": 0.25,
+            "threshold": 0.27,
             "denied_threshold": 0.9,
             # From here on a clause is an alarm, where the whole does not speak against it.
             "clause_threshold": 0.95,
