@@ -423,7 +423,8 @@ def _about(asked: Question, piece: dict[str, Any], named: _Named, memory: Memory
         return replace(asked, intent=memory.topic, thing=memory.thing)
     if memory.topic is None and not is_of_article and asked.sureness >= _SURE and piece["unknown"] == 0:
         is_left_open = name in {UNSURE, ASK_BEYOND_ARTICLE, OUT_OF_SCOPE}
-        is_of_condition = is_left_open or name == ASK_URGENCY
+        is_in_no_haste = asked.aspect == "who" or confidence < _VERY_SURE_INTENT
+        is_of_condition = is_left_open or (name == ASK_URGENCY and is_in_no_haste)
         is_of_itself = asked.aspect in {"serious", "which"}
         return replace(asked, intent=ASK_DEFINITION) if is_of_condition and not is_of_itself else asked
     return asked
