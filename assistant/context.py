@@ -202,10 +202,11 @@ def turns_of(understood: dict[str, Any], tracker: DialogueStateTracker | None) -
     decided = questions if len(questions) > 1 else []
     if len(several) < max(len(decided), 2):
         by_text = {piece[TEXT]: piece for piece in pieces}
-        several = [
+        resolved = [
             _resolved(by_text.get(question[TEXT], pieces[0]), question[INTENT], memory, is_alone=False)
             for question in decided
         ] or [_single(understood, pieces, several, memory)]
+        several = list({question.key: question for question in resolved}.values())
     asked_now = several[:_MOST_QUESTIONS]
     # A wish for a visit starts a form, so that it comes last.
     asked_now.sort(key=lambda question: question.intent == BOOK_APPOINTMENT)

@@ -54,7 +54,8 @@ class Decision(GraphComponent):
     """Decides from the rankings of a message and of its clauses, and from the other conditions it names.
 
     Two questions of one message are put on it under `QUESTIONS_KEY` in their order, a wish for a visit last,
-    each as {text, intent, intent_ranking}; the second tells under `UNANSWERED_KEY` whether there are more.
+    each as {text, intent, intent_ranking}; the second tells under `UNANSWERED_KEY` whether there are more. So are two
+    topics of which either may be meant.
     """
 
     @staticmethod
@@ -64,6 +65,9 @@ class Decision(GraphComponent):
             "threshold": 0.45,
             # An article's answer must lead the next intent by this much.
             "margin": 0.1,
+            # Where two topics are this likely together, and the first leads by less, both are answered.
+            "pair_threshold": 0.5,
+            "pair_margin": 0.5,
             # How sure a clause must be to count as a question of its own.
             "clause_threshold": 0.75,
         }
@@ -108,6 +112,11 @@ class Decision(GraphComponent):
                 INTENT_NAME_KEY: ASK_OTHER_CONDITION,
                 PREDICTED_CONFIDENCE_KEY: intent[PREDICTED_CONFIDENCE_KEY],
             }
+        elif len(questions) < _MOST_QUESTIONS and self._is_pair(ranking):
+            text = message.get(TEXT)
+            pair = [{TEXT: text, INTENT: close, INTENT_RANKING_KEY: ranking[:_RANKED]} for close in ranking[:2]]
+            message.set(QUESTIONS_KEY, pair, add_to_output=True)
+            intent = ranking[0]
         elif len(questions) >= _MOST_QUESTIONS:
             taken = sorted(questions[:_MOST_QUESTIONS], key=lambda question: _name(question) == BOOK_APPOINTMENT)
             taken[-1][UNANSWERED_KEY] = len(questions) > _MOST_QUESTIONS
@@ -145,6 +154,15 @@ class Decision(GraphComponent):
             INTENT_NAME_KEY: UNSURE,
             PREDICTED_CONFIDENCE_KEY: first[PREDICTED_CONFIDENCE_KEY],
         }
+
+    def _is_pair(self, ranking: Ranking) -> bool:
+        """Tell whether the first two of a ranking are topics of which either may be meant."""
+        first, second = (intent[PREDICTED_CONFIDENCE_KEY] for intent in ranking[:2])
+        return (
+            self._answered.issuperset(intent[INTENT_NAME_KEY] for intent in ranking[:2])
+            and first - second < self._config["pair_margin"]
+            and first + second > self._config["pair_threshold"]
+        )
 
     def _questions(self, message: Message) -> list[dict[str, Any]]:
         """Return the clauses that surely ask something, one an intent, in their order."""

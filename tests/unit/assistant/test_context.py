@@ -153,3 +153,12 @@ def test_the_treatment_of_another_condition_is_none_of_ours() -> None:
     text = "what are the treatments for lupus"
     assert meant(text, "whole", intent="ask_other_condition")["intent"] == "ask_other_condition"
     assert meant(text, "whole", *SURGERY, intent="ask_other_condition")["intent"] == "ask_other_condition"
+
+
+def test_two_likely_topics_that_come_to_one_are_answered_once() -> None:
+    text = "how long"
+    pair = [{"text": text, "intent": {"name": name, "confidence": 0.4}} for name in ("ask_exercises", "ask_causes")]
+    understood = {"text": text, "intent": pair[0]["intent"], "entities": [], "questions": pair}
+    tracker = DialogueStateTracker.from_events("rest:1", [SessionStarted(), *SURGERY])
+    turns = turns_of(understood | {ASKED_KEY: [piece(text, "long")]}, tracker)
+    assert [turn["intent"]["name"] for turn in turns] == ["ask_treatment_surgery"]

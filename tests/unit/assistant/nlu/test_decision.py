@@ -65,6 +65,20 @@ def test_what_the_alarms_did_not_find_is_none() -> None:
     assert message.get(INTENT) == {INTENT_NAME_KEY: "describe_symptoms", PREDICTED_CONFIDENCE_KEY: 1.0}
 
 
+def test_two_topics_of_which_either_may_be_meant_are_both_answered() -> None:
+    assert asked(decided("is it my stride", {"ask_causes": 0.45, "ask_exercises": 0.35})) == [
+        "ask_causes",
+        "ask_exercises",
+    ]
+    # One of them is clearly first, neither is likely, or one is no topic.
+    for likely in (
+        {"ask_causes": 0.8, "ask_exercises": 0.2},
+        {"ask_causes": 0.25, "ask_exercises": 0.2},
+        {"ask_causes": 0.5, "greet": 0.4},
+    ):
+        assert asked(decided("is it my stride", likely)) == []
+
+
 def test_bare_topics_are_questions() -> None:
     assert split("Causes, symptoms and treatment")[1] == ["Causes?", "symptoms?", "treatment?"]
     assert split("exercises? surgery?")[1] == ["exercises?", "surgery?"]
