@@ -33,6 +33,8 @@ from clinic.intents import ASK_OTHER_CONDITION, BOOK_APPOINTMENT, REPORT_RED_FLA
 ARTICLE_ENTITY = "article"
 _MOST_QUESTIONS = 2
 _SMALLEST = 1e-6
+# A name alone ("and runner's knee?") may mean many topics, and none of them in particular.
+_SHORTEST_SENTENCE = 4
 # As many as Rasa's own classifiers tell. The tracker keeps them, so more would cost at each turn.
 _RANKED = 10
 _QUESTION = re.compile(
@@ -101,6 +103,7 @@ class Decision(GraphComponent):
         ranking = _without_emergency(message.get(INTENT_RANKING_KEY))
         intent = self._intent(ranking)
         questions = self._questions(message)
+        text = message.get(TEXT)
         if message.get(SIGN_KEY):
             intent = {INTENT_NAME_KEY: REPORT_RED_FLAG, PREDICTED_CONFIDENCE_KEY: message.get(ALARM_KEY)}
             ranking, questions = [intent, *ranking], []
@@ -112,8 +115,7 @@ class Decision(GraphComponent):
                 INTENT_NAME_KEY: ASK_OTHER_CONDITION,
                 PREDICTED_CONFIDENCE_KEY: intent[PREDICTED_CONFIDENCE_KEY],
             }
-        elif len(questions) < _MOST_QUESTIONS and self._is_pair(ranking):
-            text = message.get(TEXT)
+        elif len(questions) < _MOST_QUESTIONS and self._is_pair(text, ranking):
             pair = [{TEXT: text, INTENT: close, INTENT_RANKING_KEY: ranking[:_RANKED]} for close in ranking[:2]]
             message.set(QUESTIONS_KEY, pair, add_to_output=True)
             intent = ranking[0]
@@ -121,7 +123,7 @@ class Decision(GraphComponent):
             taken = sorted(questions[:_MOST_QUESTIONS], key=lambda question: _name(question) == BOOK_APPOINTMENT)
             taken[-1][UNANSWERED_KEY] = len(questions) > _MOST_QUESTIONS
             message.set(QUESTIONS_KEY, taken, add_to_output=True)
-        if intent[INTENT_NAME_KEY] == UNSURE and _is_in_other_letters(message.get(TEXT)):
+        if intent[INTENT_NAME_KEY] == UNSURE and _is_in_other_letters(text):
             intent = {**intent, INTENT_NAME_KEY: SPEAK_OTHER_LANGUAGE}
         self._add_article(message)
         message.set(INTENT, intent, add_to_output=True)
@@ -155,11 +157,12 @@ class Decision(GraphComponent):
             PREDICTED_CONFIDENCE_KEY: first[PREDICTED_CONFIDENCE_KEY],
         }
 
-    def _is_pair(self, ranking: Ranking) -> bool:
-        """Tell whether the first two of a ranking are topics of which either may be meant."""
+    def _is_pair(self, text: str, ranking: Ranking) -> bool:
+        """Tell whether the first two of a text's ranking are topics of which either may be meant."""
         first, second = (intent[PREDICTED_CONFIDENCE_KEY] for intent in ranking[:2])
         return (
             self._answered.issuperset(intent[INTENT_NAME_KEY] for intent in ranking[:2])
+            and len(text.split()) >= _SHORTEST_SENTENCE
             and first - second < self._config["pair_margin"]
             and first + second > self._config["pair_threshold"]
         )

@@ -288,7 +288,7 @@ def test_what_cannot_be_rated(visitor: Visitor, answer: Any, verdict: Any, statu
 # ------------------------------------------------------------------ origins
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", f"{SITE}.evil.example", f"{SITE}:444", "https://", "\x7f"])
+@pytest.mark.parametrize("origin", ["https://evil.example", f"{SITE}.evil.example", f"{SITE}:444", "https://"])
 def test_a_foreign_origin_is_refused(visitor: Visitor, origin: str) -> None:
     answer = visitor.post("messages", {"id": new_id(), "text": "hello"}, headers={"Origin": origin})
     assert answer.status_code == 403
