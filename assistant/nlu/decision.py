@@ -33,7 +33,7 @@ from clinic.intents import ASK_OTHER_CONDITION, BOOK_APPOINTMENT, REPORT_RED_FLA
 ARTICLE_ENTITY = "article"
 _MOST_QUESTIONS = 2
 _SMALLEST = 1e-6
-# A name alone ("and runner's knee?") may mean many topics, and none of them in particular.
+# A name alone may mean many topics, and none of them in particular.
 _SHORTEST_SENTENCE = 4
 # As many as Rasa's own classifiers tell. The tracker keeps them, so more would cost at each turn.
 _RANKED = 10
