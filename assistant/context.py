@@ -101,8 +101,9 @@ _MOST_WORDS_OF_A_FOLLOW_UP = 5
 _APART_INTENTS = frozenset({ASK_CLINIC_ADMIN, ASK_URGENCY})
 _EVENTS_LOOKED_AT = 120
 _QUESTION = re.compile(
-    r"\?|^\W*(?:(?:and|so|but|also|ok|then|or|hi|hello|for|in|at|with|to)\W+)*(?:what|whats|how|hows|why|when|where|which|who|can|could|should"
-    r"|shall|do|does|did|is|are|am|will|would|any|may|tell me|explain)\b",
+    r"\?|^\W*(?:(?:and|so|but|also|ok|then|or|hi|hello|for|in|at|with|to)\W+)*"
+    r"(?:what|whats|how|hows|why|when|where|which|who|can|could|should|shall|do|does|did|is|are|am|will|would|any|may"
+    r"|tell me|explain)\b",
     re.IGNORECASE,
 )
 

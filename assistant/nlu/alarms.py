@@ -56,9 +56,8 @@ class Alarms(GraphComponent):
             "iterations": 60,
             # What a sentence of `data/safety/` weighs beside another example.
             "sentence_weight": 6.0,
-            # From here on a message is an alarm; and where its words deny a sign.
+            # From here on a message is an alarm.
             "threshold": 0.27,
-            "denied_threshold": 0.9,
             # From here on a clause is an alarm, where the whole does not speak against it.
             "clause_threshold": 0.95,
             # Below this no pattern and no clause counts.
@@ -139,12 +138,9 @@ class Alarms(GraphComponent):
         if found:
             return found
         clause = int(np.argmax(alarm[1:])) + 1 if len(alarm) > 1 else 0
-        is_whole = alarm[0] >= self._config["threshold"] and (
-            alarm[0] >= self._config["denied_threshold"] or not self._signs.is_denied(text)
-        )
-        if not is_whole and alarm[clause] < self._config["clause_threshold"]:
+        if alarm[0] < self._config["threshold"] and alarm[clause] < self._config["clause_threshold"]:
             return None
-        place = 0 if is_whole else clause
+        place = 0 if alarm[0] >= self._config["threshold"] else clause
         signs = self._models["sign"].probabilities(vectors[place : place + 1], np.zeros(1, dtype=np.float32))[0]
         likely = min(self._config["likely"], float(signs.max()))
         told = [

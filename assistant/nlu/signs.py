@@ -32,8 +32,7 @@ _SHORTEST_REPAIRED = 4
 _OFTEN = 3
 _WORDS_AT_HAND = 8192
 _WORD = re.compile(r"\w+")
-# What was and what is are two clauses.
-_CLAUSE_END = re.compile(r"[.!?;\n]|, (?=now its? )")
+_CLAUSE_END = re.compile(r"[.!?;\n]")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YEAR = re.compile(r"(19|20)\d\d")
 
@@ -159,12 +158,6 @@ class Signs:
             if found:
                 return pattern.sign
         return None
-
-    def is_denied(self, text: str) -> bool:
-        """Tell whether a pattern is in `text` only where it is denied, or told of another time or person."""
-        return self.find(text) is None and any(
-            any(_matches(pattern, clause)) for clause in self._clauses(text) for pattern in self._patterns
-        )
 
     def repaired(self, text: str) -> str:
         """Return a text in small letters, its misspelt words of safety read as what they are meant to be."""

@@ -4,7 +4,6 @@
 """
 
 import os
-import random
 import secrets
 import socket
 import time
@@ -229,13 +228,9 @@ def _action_bodies() -> list[Any]:
 
 def _faults(door: Door, fuzz: Fuzz) -> dict[bytes, str]:
     """Return the random requests that were not answered as they should be; each comes from an address of its own."""
-    chooser = random.Random(fuzz.seed)
-    sources = (
-        f"127.{chooser.randrange(1, 255)}.{chooser.randrange(255)}.{chooser.randrange(1, 255)}" for _ in iter(int, 1)
-    )
     with ThreadPoolExecutor(_AT_ONCE) as people:
         sent = list(fuzz.requests(RANDOM_REQUESTS // 2))
-        faults = people.map(lambda one: _fault(door, *one), zip(sent, sources, strict=False))
+        faults = people.map(lambda one: _fault(door, *one), zip(sent, ADDRESSES, strict=False))
         return {request: fault for request, fault in zip(sent, faults, strict=True) if fault}
 
 

@@ -11,9 +11,10 @@ from assistant.nlu.signs import SIGN_KEY, sentences_of, the_signs
 from tests.nlu.test_understanding import parse
 
 HELD_OUT = sorted((Path(__file__).parent / "alarms").glob("*.yml"))
-# Of the sentences that nothing is trained on; what is no sign was gathered because it looks like one.
+# Of the sentences that nothing is trained on; what is no sign was gathered because it looks like one, and a false alarm
+# beats a missed cry.
 LEAST_SEEN = 0.9
-MOST_FALSE = 0.1
+MOST_FALSE = 0.12
 
 CELLS = [
     *((name, cell, True) for name, sign in the_signs().signs.items() for cell in sign.seen),
@@ -43,6 +44,17 @@ def test_of_two_signs_the_more_urgent_is_answered() -> None:
         "so much pain, I'm afraid of what I'll do to myself tonight",
     )
     assert [the_signs().signs[name].door if name else None for name in signs_of(texts)] == ["emergency"] * 3
+
+
+def test_a_sign_beside_another_that_is_denied_is_seen() -> None:
+    texts = (
+        "my knee isn't locked but my throat is closing up after the ibuprofen",
+        "i don't have chest pain, i just coughed up blood",
+        "no i'm not suicidal, but my foot has gone blue and cold",
+        "doctor ruled out a clot last week but now i am short of breath",
+        "no me duele el pecho, pero no puedo respirar",
+    )
+    assert all(signs_of(texts))
 
 
 @pytest.mark.parametrize("cell", the_signs().harmless)

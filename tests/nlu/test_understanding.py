@@ -138,7 +138,7 @@ def test_an_example_is_understood_word_for_word() -> None:
     found = [message["intent_ranking"][0]["name"] for message in messages]
     faults = [(text, intent, got) for (intent, text), got in zip(examples, found, strict=True) if got != intent]
     alarms = [fault for fault in faults if fault[2] == "report_red_flag"]
-    assert [fault for fault in faults if fault not in alarms] == []
+    assert [fault for fault in faults if fault[2] != "report_red_flag"] == []
     assert len(alarms) <= MOST_FALSE_ALARMS * len(examples), alarms
 
 

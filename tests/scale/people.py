@@ -133,12 +133,12 @@ class Person:
             if place >= 0:
                 # Also where an apology follows a question that was reached.
                 question = latest
-            elif not is_apology(said):
+            elif not _is_apology(said):
                 if not apologies or self._answers[question] != "yes":
                     raise Unfit(f"nothing was asked: {said}")
                 chat.unsure = True
                 break
-            apologies = apologies + 1 if is_apology(said) else 0
+            apologies = apologies + 1 if _is_apology(said) else 0
             if apologies > _MOST_APOLOGIES:
                 raise Unfit(f"{apologies} apologies in a row")
             said = self._say_after_a_while(chat, self._answers[question])
@@ -191,7 +191,7 @@ class Person:
         time.sleep(self._random.uniform(0.5, 1.5) * self._pause)
         # Some press the button twice.
         said = self.say(chat, text, times=2 if self._random.random() < 0.1 else 1)
-        if is_apology(said):
+        if _is_apology(said):
             self.apologies += 1
             if the_clinic().phone not in said:
                 raise Unfit(f"an apology without the phone: {said}")
@@ -201,7 +201,7 @@ class Person:
         """Say something until no apology comes back, but something that is wanted."""
         for _ in range(_MOST_APOLOGIES):
             said = self._say_after_a_while(chat, text)
-            if not is_apology(said):
+            if not _is_apology(said):
                 break
         if not any(part in said for part in wanted):
             raise Unfit(f"{text!r} was answered with: {said}")
@@ -239,5 +239,5 @@ class Person:
         return list(answer.json()["messages"])
 
 
-def is_apology(said: str) -> bool:
+def _is_apology(said: str) -> bool:
     return "something went wrong on my side" in said

@@ -17,19 +17,13 @@ import sqlalchemy as sa
 
 from tests.scale.cluster import Cluster, cluster
 from tests.scale.killed_server import STEPS, killed_server
-from tests.scale.people import Chat, Person, is_apology
+from tests.scale.people import Chat, Person
 from tests.support.packages import PackageUnavailable, do_without
 from tests.support.postgres import PostgresUnavailable
 from tests.support.servers import Server
 
-PEOPLE = 32
+PEOPLE = 64
 _NUMBERS = itertools.count(100)
-# What is asked at once; a question that comes again is answered in other words.
-_PAIRS = (
-    ("what causes it?", "how is it treated?"),
-    ("what are the signs?", "what is runner's knee?"),
-    ("which exercises help?", "how is it diagnosed?"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +33,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             yield running
     except (PackageUnavailable, PostgresUnavailable) as error:
         do_without(error)
-
-
-def is_answer(said: str) -> bool:
-    return bool(said) and not is_apology(said)
 
 
 def rows(servers: Cluster, query: str) -> list[sa.engine.Row]:
@@ -178,16 +168,16 @@ def test_messages_sent_without_waiting_are_answered_in_their_order(servers: Clus
     """Also when they come to different servers, as when the balancer changes its mind about a conversation."""
     ways = [servers.url] * 2 if is_balanced else [server.url for server in servers.chats]
     person = Person(next(_NUMBERS), servers.url, pause=0)
-    chat = person.open()
     with redis.Redis.from_url(servers.redis.redis_url) as shared, ThreadPoolExecutor() as senders:
-        for texts in _PAIRS:
+        for _ in range(3):
+            chat = person.open()
             shared.set(f"lock:website:{chat.session}", "held by the test", px=10_000)
             waiting = []
-            for way, text in zip(ways, texts, strict=True):
+            for way, text in zip(ways, ("what causes it?", "how is it treated?"), strict=True):
                 waiting.append(senders.submit(person.say, chat, text, server=way))
                 while shared.llen(f"line:website:{chat.session}:") < len(waiting):
                     time.sleep(0.005)
             shared.delete(f"lock:website:{chat.session}")
             for reply in waiting:
-                assert is_answer(reply.result())
-    assert taken(servers, chat) == ["opening-message", *chat.sent]
+                assert "Source: " in reply.result()
+            assert taken(servers, chat) == ["opening-message", *chat.sent]

@@ -77,6 +77,8 @@ def test_two_topics_of_which_either_may_be_meant_are_both_answered() -> None:
         {"ask_causes": 0.5, "greet": 0.4},
     ):
         assert asked(decided("is it my stride", likely)) == []
+    # A name alone asks for none of them in particular.
+    assert asked(decided("and my stride?", {"ask_causes": 0.45, "ask_exercises": 0.35})) == []
 
 
 def test_bare_topics_are_questions() -> None:
