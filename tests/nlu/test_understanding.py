@@ -133,7 +133,8 @@ def test_conversation_is_understood() -> None:
 
 def test_an_example_is_understood_word_for_word() -> None:
     """An editor who adds one can rely on it; only what is said of signs and of other conditions comes before it."""
-    examples = EXAMPLES[::40]
+    # Some letters of other languages are others again when they are made small.
+    examples = [(intent, text) for intent, text in EXAMPLES[::40] if text.upper().lower() == text.lower()]
     messages = parse([text.upper() for _, text in examples])
     found = [message["intent_ranking"][0]["name"] for message in messages]
     faults = [(text, intent, got) for (intent, text), got in zip(examples, found, strict=True) if got != intent]

@@ -69,12 +69,13 @@ class Turns:
             self._now -= 1
 
 
-async def until_waiting(redis: Redis, count: int) -> None:
-    """Wait until so many messages stand in the line of the conversation."""
+async def last_in_line(redis: Redis, but: bytes | None = None) -> bytes:
+    """Return the last place in the line of the conversation, once it is another one than `but`."""
     client = locks.redis.from_url(redis.redis_url)
-    while await client.llen(f"line:{SENDER}:") < count:
+    while (last := await client.lindex(f"line:{SENDER}:", -1)) in (None, but):
         await asyncio.sleep(0.001)
     await client.close()
+    return bytes(last)
 
 
 async def test_messages_of_one_server_take_their_turns_in_order(servers: list[ConversationLocks]) -> None:
@@ -98,11 +99,10 @@ async def test_messages_of_several_servers_take_their_turns_as_they_came(
     servers = [ConversationLocks() for _ in range(3)]
     turns = Turns()
     async with hold(servers[0]):
-        waiting = []
+        waiting, last = [], await last_in_line(redis)
         for number in range(9):
             waiting.append(asyncio.create_task(turns.take(servers[number % 3], number)))
-            # The holder's place is in the line too.
-            await until_waiting(redis, number + 2)
+            last = await last_in_line(redis, but=last)
     await asyncio.gather(*waiting)
     assert turns.taken == list(range(9))
 
@@ -191,8 +191,10 @@ async def test_a_turn_in_which_redis_restarts_ends_well(redis: Redis, monkeypatc
     monkeypatch.setenv("REDIS_URL", redis.redis_url)
     turns, servers = Turns(), [ConversationLocks() for _ in range(2)]
     async with hold(servers[0]):
-        waiting = [asyncio.create_task(turns.take(servers[1], number)) for number in (1, 2)]
-        await until_waiting(redis, 3)
+        waiting, last = [], await last_in_line(redis)
+        for number in (1, 2):
+            waiting.append(asyncio.create_task(turns.take(servers[1], number)))
+            last = await last_in_line(redis, but=last)
         redis.kill()
         redis.start()
     await asyncio.gather(*waiting, return_exceptions=True)
