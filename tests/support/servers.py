@@ -66,7 +66,8 @@ class Server:
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise ServerError(f"{(self.command or self.program)[0]} did not start:\n{self.log.read_text(errors='replace')[-3000:]}")
+                name = (self.command or self.program)[0]
+                raise ServerError(f"{name} did not start:\n{self.log.read_text(errors='replace')[-3000:]}")
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     @property
