@@ -21,10 +21,10 @@ run: train widget/dist ## set up, train and serve; ends with the address to open
 test: train widget/dist lint ## every check
 	@echo "Words, understanding, conversations and channels (two at a time) ..."
 	@$(PYTEST) -n 2 --dist loadfile tests/data tests/unit tests/nlu tests/conversations tests/channels
-	@echo "Outages and several servers (two at a time, the longest first) ..."
-	@$(PYTEST) -n 2 --dist loadfile tests/scale/test_scale.py tests/scale/test_oldest_python.py tests/faults tests/scale
-	@echo "Browsers (two at a time; in processes of their own, where Playwright holds the event loop) ..."
-	@$(PYTEST) -n 2 --dist loadfile tests/browser
+	@echo "Outages and several servers; browsers beside them ..."
+	@$(PYTEST) tests/browser > var/browser.log 2>&1 & browser=$$!; \
+	$(PYTEST) tests/faults tests/scale; failed=$$?; \
+	wait $$browser || failed=$$?; cat var/browser.log; exit $$failed
 
 check: train ## what an editor breaks: data, answers and their facts, signs of emergencies, conversations
 	@$(PYTEST) -n 2 --dist loadfile tests/data tests/conversations
